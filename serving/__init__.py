@@ -1,0 +1,1 @@
+"""Production side: tokenizer, bundle manifest and translator, without Keras or TensorFlow."""
