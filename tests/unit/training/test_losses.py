@@ -1,0 +1,106 @@
+"""Losses and metrics against plain numpy."""
+
+import keras
+import numpy as np
+import pytest
+
+from training.losses import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+
+
+def _batch(seed=0, num_words=7):
+    rng = np.random.default_rng(seed)
+    labels = np.array([[4, 2, 0, 0], [5, 6, 1, 2]], "int32")
+    return labels, rng.normal(size=(2, 4, num_words)).astype("float32")
+
+
+def _log_probabilities(logits):
+    logits = logits.astype("float64")
+    return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
+
+
+def _reference_loss(labels, logits, smoothing):
+    """Dense targets, token by token, in float64."""
+    num_words, losses = logits.shape[-1], []
+    for label, row in zip(
+        labels.ravel(), _log_probabilities(logits).reshape(-1, num_words), strict=True
+    ):
+        if label != 0:
+            target = np.full(num_words, smoothing / num_words)
+            target[label] += 1.0 - smoothing
+            losses.append(-(target * row).sum())
+    return np.mean(losses)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.6])
+def test_loss_equals_the_dense_formula(smoothing):
+    labels, logits = _batch()
+    loss = LabelSmoothedCrossEntropy(label_smoothing=smoothing)(labels, logits)
+    assert tuple(loss.shape) == ()
+    np.testing.assert_allclose(float(loss), _reference_loss(labels, logits, smoothing), rtol=1e-6)
+
+
+def test_loss_ignores_what_stands_in_padding():
+    labels, logits = _batch()
+    loss = LabelSmoothedCrossEntropy()
+    changed = logits.copy()
+    changed[0, 2:] = 50.0 * np.arange(7)
+    assert float(loss(labels, logits)) == float(loss(labels, changed))
+
+
+def test_loss_does_not_depend_on_the_padded_width():
+    labels, logits = _batch()
+    loss = LabelSmoothedCrossEntropy()
+    wider = np.pad(labels, ((0, 0), (0, 3)))
+    padded = np.pad(logits, ((0, 0), (0, 3), (0, 0)))
+    np.testing.assert_allclose(float(loss(labels, logits)), float(loss(wider, padded)), rtol=1e-6)
+
+
+def test_loss_of_half_precision_logits_is_float32():
+    labels, logits = _batch()
+    half = logits.astype("float16")
+    loss = LabelSmoothedCrossEntropy()(labels, half)
+    assert keras.backend.standardize_dtype(loss.dtype) == "float32"
+    expected = _reference_loss(labels, half.astype("float32"), 0.1)
+    np.testing.assert_allclose(float(loss), expected, rtol=1e-6)
+
+
+def test_loss_of_padding_alone_is_zero():
+    assert float(LabelSmoothedCrossEntropy()(np.zeros((1, 2), "int32"), np.ones((1, 2, 5)))) == 0.0
+
+
+def test_loss_refuses_what_it_cannot_do():
+    with pytest.raises(ValueError, match=r"expected 0 <= label_smoothing < 1\. Received 1\.0"):
+        LabelSmoothedCrossEntropy(label_smoothing=1.0)
+    labels, logits = _batch()
+    with pytest.raises(ValueError, match="sample_weight is not supported"):
+        LabelSmoothedCrossEntropy()(labels, logits, sample_weight=np.ones(2))
+
+
+def test_perplexity_is_aggregated_over_tokens_not_batches():
+    labels, logits = _batch()
+    metric = Perplexity()
+    metric.update_state(labels[:1], logits[:1])  # 2 real tokens
+    metric.update_state(labels[1:], logits[1:])  # 4 real tokens
+    expected = np.exp(_reference_loss(labels, logits, 0.0))
+    np.testing.assert_allclose(float(metric.result()), expected, rtol=1e-6)
+
+
+def test_accuracy_counts_real_tokens_only():
+    labels, _ = _batch()
+    logits = keras.ops.one_hot(labels, 7)
+    wrong = np.array(logits)
+    wrong[1, 0] = np.eye(7)[3]
+    metric = TokenAccuracy()
+    metric.update_state(labels, wrong)
+    assert float(metric.result()) == pytest.approx(5 / 6)
+
+
+@pytest.mark.parametrize(
+    "thing", [LabelSmoothedCrossEntropy(0.2, ignore_id=3), TokenAccuracy(3), Perplexity(3)]
+)
+def test_serialisation_round_trip_keeps_the_config(thing):
+    config = keras.saving.serialize_keras_object(thing)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert type(copy) is type(thing)
+    assert copy.get_config() == thing.get_config()
+    assert config["registered_name"].startswith("attention_zoo>")
