@@ -1,0 +1,182 @@
+"""Command line: translate a stream, show attention, describe a bundle.
+
+``python -m serving translate BUNDLE < in.txt > out.txt`` writes one line per input line. With more
+than one hypothesis it writes one line per hypothesis, best first, of four columns between tabs:
+input line number (from 1), rank (from 1), score, text.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from serving.heatmap import render_text, save_png
+from serving.manifest import Manifest
+from serving.translation import Translation
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command.
+
+    Returns:
+        The exit status: 0, 2 after an error, 130 when interrupted, 141 when the reader of the
+        output went away.
+    """
+    options = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes stdout once more at exit; give it somewhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except KeyboardInterrupt:
+        return 130
+    except (ValueError, RuntimeError, OSError, ImportError) as error:
+        print("error: " + " ".join(str(error).split()), file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serving", description="Serve a bundle.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    translate = commands.add_parser(
+        "translate",
+        help="translate lines from standard input to standard output",
+        description="One output line per input line, UTF-8. With --num-hypotheses above 1: a line "
+        "per hypothesis with line number, rank, score and text between tabs.",
+    )
+    _add_bundle(translate)
+    _add_search(translate)
+    translate.add_argument("--num-hypotheses", type=int, metavar="N", help="at most --beam-size")
+    translate.add_argument("--batch-size", type=int, default=32, metavar="N")
+    translate.add_argument(
+        "--window",
+        type=int,
+        metavar="N",
+        help="lines read before any is written (default 1024; 1 when standard input is a terminal)",
+    )
+    translate.add_argument("--scores", action="store_true", help="write score, tab, text")
+    translate.set_defaults(run=_translate)
+
+    attend = commands.add_parser("attend", help="translate one sentence and show its attention")
+    _add_bundle(attend)
+    attend.add_argument("sentence")
+    _add_search(attend)
+    attend.add_argument("--png", metavar="FILE", help="also draw a PNG")
+    attend.add_argument("--no-color", action="store_true", help="shade with characters")
+    attend.set_defaults(run=_attend)
+
+    info = commands.add_parser("info", help="verify a bundle and describe it")
+    info.add_argument("bundle")
+    info.set_defaults(run=_info)
+    return parser
+
+
+def _add_bundle(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("bundle", help="directory that the exporter wrote")
+    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+
+
+def _add_search(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--beam-size", type=int, metavar="N")
+    parser.add_argument("--length-penalty", type=float, metavar="X")
+    parser.add_argument("--max-length", type=int, metavar="N", help="tokens with the end token")
+
+
+def _load(options: argparse.Namespace):
+    # Only here: onnxruntime takes most of the start-up time.
+    from serving.translator import Translator
+
+    return Translator.load(options.bundle, device=options.device, threads=options.threads)
+
+
+def _search(options: argparse.Namespace) -> dict[str, int | float | None]:
+    return {name: getattr(options, name) for name in ("beam_size", "length_penalty", "max_length")}
+
+
+def _translate(options: argparse.Namespace) -> None:
+    window = options.window
+    if window is None:
+        window = 1 if sys.stdin.isatty() else 1024
+    results = _load(options).translate_iter(
+        _lines(sys.stdin.buffer),
+        window,
+        num_hypotheses=options.num_hypotheses,
+        batch_size=options.batch_size,
+        # A progress line and output would overwrite each other on one terminal.
+        progress=False if sys.stdout.isatty() else None,
+        **_search(options),
+    )
+    truncated = 0
+    for number, result in enumerate(results, start=1):
+        sys.stdout.write(_format(number, result, options.scores))
+        truncated += result.truncated
+        if number % window == 0:
+            sys.stdout.flush()
+    if truncated:
+        print(f"warning: {truncated} too long lines were cut off.", file=sys.stderr)
+
+
+def _format(number: int, result: Translation, scores: bool) -> str:
+    # A translation with a line break would shift all lines after it.
+    texts = [" ".join(hypothesis.text.split()) for hypothesis in result.hypotheses]
+    if len(texts) > 1:
+        ranked = enumerate(zip(texts, result.hypotheses, strict=True), start=1)
+        return "".join(
+            f"{number}\t{rank}\t{hypothesis.score:.4f}\t{text}\n"
+            for rank, (text, hypothesis) in ranked
+        )
+    return f"{result.score:.4f}\t{texts[0]}\n" if scores else f"{texts[0]}\n"
+
+
+def _lines(stream: BinaryIO) -> Iterator[str]:
+    for number, line in enumerate(stream, start=1):
+        try:
+            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"standard input: line {number} is not UTF-8 ({error.reason}). Convert it first."
+            ) from error
+        yield text.rstrip("\r\n")
+
+
+def _attend(options: argparse.Namespace) -> None:
+    result = _load(options).translate(options.sentence, return_attention=True, **_search(options))
+    color = sys.stdout.isatty() and not options.no_color and "NO_COLOR" not in os.environ
+    print(f"{result.text}\n\n{render_text(result, color=color)}")
+    if result.truncated:
+        print("warning: the sentence is too long; its end was cut off.", file=sys.stderr)
+    if options.png:
+        save_png(result, options.png)
+
+
+def _info(options: argparse.Namespace) -> None:
+    manifest = Manifest.read(options.bundle)
+    model, limits, decoding = manifest.model, manifest.limits, manifest.decoding
+    size = sum(file.bytes for file in manifest.files.values())
+    made_by = ", ".join(f"{name} {version}" for name, version in manifest.producer.items())
+    facts = {
+        "model": f"{model.preset} ({model.family}), revision {model.revision[:12]}",
+        "languages": f"{manifest.languages.source} to {manifest.languages.target}",
+        "attention": "yes" if manifest.attention else "no",
+        "limits": f"{limits.max_source_length} source tokens, "
+        f"{limits.max_target_length} target tokens",
+        "decoding": f"beam size {decoding.beam_size}, length penalty {decoding.length_penalty}",
+        "graphs": ", ".join(sorted(manifest.graphs)),
+        "files": f"{len(manifest.files)} verified, {size / 1e6:.1f} MB",
+        "made by": made_by or "unknown",
+        "format": str(manifest.format_version),
+    }
+    for name, value in facts.items():
+        print(f"{name:<10}{value}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,19 @@
+"""One error message for all the problems that were found."""
+
+from collections.abc import Sequence
+
+
+def summarize(where: str, problems: Sequence[str]) -> str:
+    """Joins problems into one message: a sentence for one, a list for several.
+
+    Args:
+        where: What was being read or called, such as ``manifest.json``.
+        problems: Full sentences, at least one.
+
+    Returns:
+        ``where: problem`` or ``where: N problems:`` followed by one line each.
+    """
+    if len(problems) == 1:
+        return f"{where}: {problems[0]}"
+    lines = "".join(f"\n  - {problem}" for problem in problems)
+    return f"{where}: {len(problems)} problems:{lines}"

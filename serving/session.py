@@ -1,0 +1,162 @@
+"""Opens the graph of a bundle and checks that it is the one that the manifest describes."""
+
+from pathlib import Path
+
+import onnxruntime as ort
+
+from serving.manifest import BundleError, GraphSpec, Manifest, TensorSpec
+from serving.problems import summarize
+from serving.tokenizer import Tokenizer
+
+# Every tensor that the translator knows how to feed or read, with its only accepted type.
+REQUIRED_INPUT = "source_ids"
+INPUT_TYPES = {
+    "source_ids": "int32",
+    "prefix_ids": "int32",
+    "beam_size": "int32",
+    "num_hypotheses": "int32",
+    "length_penalty": "float32",
+    "min_length": "int32",
+    "max_length": "int32",
+}
+OUTPUT_TYPES = {"ids": "int32", "lengths": "int32", "scores": "float32", "attention": "float32"}
+_NUMPY_NAMES = {"float": "float32", "double": "float64"}
+
+
+def open_session(path: Path, device: str, threads: int | None) -> ort.InferenceSession:
+    """Creates the onnxruntime session of a graph.
+
+    Args:
+        path: The ONNX file.
+        device: ``cpu`` or ``cuda``.
+        threads: Threads for one call; None lets onnxruntime use every physical core.
+
+    Raises:
+        BundleError: onnxruntime cannot load the file.
+        RuntimeError: CUDA was asked for and cannot be used. There is no silent fall back to CPU.
+    """
+    providers = ["CPUExecutionProvider"]
+    if device == "cuda":
+        ort.preload_dlls()
+        providers.insert(0, "CUDAExecutionProvider")
+    try:
+        session = ort.InferenceSession(path, _session_options(threads), providers=providers)
+    except Exception as error:  # onnxruntime's errors share no other base class
+        if device == "cuda":
+            raise
+        problem = f"onnxruntime cannot load the graph ({error}). Export the bundle again."
+        raise BundleError(str(path), [problem]) from error
+    if device == "cuda":
+        _require_cuda(session.get_providers(), "onnxruntime could not load CUDA and fell back")
+    return session
+
+
+def check_device(device: str, threads: int | None) -> None:
+    """Checks the arguments of ``open_session`` before anything slow happens.
+
+    Raises:
+        ValueError: ``device`` or ``threads`` is wrong.
+        RuntimeError: CUDA was asked for and this onnxruntime has none.
+    """
+    problems = []
+    if device not in ("cpu", "cuda"):
+        problems.append(f'device is unknown; expected "cpu" or "cuda". Received {device!r}.')
+    if threads is not None and (type(threads) is not int or threads < 1):
+        problems.append(
+            "threads is out of range; expected an integer of at least 1, or None. "
+            f"Received {threads!r}."
+        )
+    if problems:
+        raise ValueError(summarize("Translator.load", problems))
+    if device == "cuda":
+        _require_cuda(ort.get_available_providers(), "this onnxruntime is built without CUDA")
+
+
+def check_session(session: ort.InferenceSession, graph: GraphSpec, attention: bool) -> list[str]:
+    """Compares a session's tensors with the manifest and with what the translator needs.
+
+    Returns:
+        One sentence per problem; empty when all agree.
+    """
+    inputs = _types([*session.get_inputs(), *session.get_overridable_initializers()])
+    outputs = _types(session.get_outputs())
+    problems = _differences("input", inputs, graph.inputs)
+    problems += _differences("output", outputs, graph.outputs)
+    needed = {name: OUTPUT_TYPES[name] for name in ("ids", "lengths", "scores")}
+    if attention:
+        needed["attention"] = OUTPUT_TYPES["attention"]
+    known = {name: INPUT_TYPES[name] for name in inputs if name in INPUT_TYPES}
+    expected = [("input", inputs, known | {REQUIRED_INPUT: "int32"}), ("output", outputs, needed)]
+    for kind, found, types in expected:
+        problems += [
+            f"the graph's {kind} {name} has type {found.get(name, 'none: it is missing')}; "
+            f"expected {dtype}. Export the bundle again."
+            for name, dtype in types.items()
+            if found.get(name) != dtype
+        ]
+    problems += [
+        f"the graph requires an input {tensor.name}, which this package cannot feed. "
+        "Upgrade the package."
+        for tensor in session.get_inputs()
+        if tensor.name not in INPUT_TYPES
+    ]
+    return problems
+
+
+def check_vocabularies(manifest: Manifest, source: Tokenizer, target: Tokenizer) -> list[str]:
+    """Compares vocabulary sizes: an id that only one side knows would fail in the middle of a call.
+
+    Returns:
+        One sentence per problem; empty when all agree.
+    """
+    config, again = manifest.model.config, "Export the bundle again."
+    known_source = config.get("source_vocabulary_size")
+    known_target = config.get("target_vocabulary_size")
+    problems = []
+    if isinstance(known_source, int) and source.vocabulary_size > known_source:
+        problems.append(
+            f"the source tokenizer has {source.vocabulary_size} ids and the model takes "
+            f"{known_source}. {again}"
+        )
+    if isinstance(known_target, int) and target.vocabulary_size < known_target:
+        problems.append(
+            f"the target tokenizer has {target.vocabulary_size} ids and the model makes "
+            f"{known_target}. {again}"
+        )
+    return problems
+
+
+def _session_options(threads: int | None) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.inter_op_num_threads = 1
+    # Spinning threads halve the speed of a machine that has other work.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    return options
+
+
+def _require_cuda(providers: list[str], reason: str) -> None:
+    if "CUDAExecutionProvider" not in providers:
+        raise RuntimeError(
+            f'Translator.load: device "cuda" cannot be used: {reason}; expected '
+            f"CUDAExecutionProvider. Received {', '.join(providers)}. Install the gpu extra "
+            "(onnxruntime-gpu in place of onnxruntime, with CUDA 13 and an NVIDIA driver), "
+            'or use device="cpu".'
+        )
+
+
+def _types(tensors: list) -> dict[str, str]:
+    """Tensor name → NumPy type name; ``tensor(float)`` becomes ``float32``."""
+    names = {tensor.name: tensor.type.removeprefix("tensor(").rstrip(")") for tensor in tensors}
+    return {name: _NUMPY_NAMES.get(kind, kind) for name, kind in names.items()}
+
+
+def _differences(kind: str, found: dict[str, str], specs: tuple[TensorSpec, ...]) -> list[str]:
+    listed = {spec.name: spec.dtype for spec in specs}
+    return [
+        f"{kind} {name} is {found.get(name, 'missing')} in the graph and "
+        f"{listed.get(name, 'missing')} in the manifest. Export the bundle again."
+        for name in sorted(found.keys() | listed.keys())
+        if found.get(name) != listed.get(name)
+    ]
