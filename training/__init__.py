@@ -1,0 +1,1 @@
+"""Training side: parallel text, vocabularies, batches, recipes and `model.fit`."""
