@@ -1,0 +1,82 @@
+"""A trained model as one directory: configuration, weights, tokenizer."""
+
+import json
+import shutil
+from pathlib import Path
+
+from zoo.models import FAMILIES
+
+FORMAT_VERSION = 1
+WEIGHTS = "model.weights.h5"
+
+
+def save_checkpoint(model, directory, metadata=None, tokenizer_files=()):
+    """Writes a checkpoint directory.
+
+    Args:
+        model: a model of this zoo.
+        directory: where to write; created, and existing files of a checkpoint are replaced.
+        metadata: JSON values to keep beside the weights, such as languages, preset and scores.
+        tokenizer_files: files to copy in.
+
+    Returns:
+        The directory, a `Path`.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    model.save_weights(directory / WEIGHTS)
+    for path in map(Path, tokenizer_files):
+        if path.resolve() != (directory / path.name).resolve():
+            shutil.copyfile(path, directory / path.name)
+    description = {
+        "format_version": FORMAT_VERSION,
+        "family": type(model).__name__.lower(),
+        "config": model.config.to_dict(),
+        "metadata": metadata or {},
+    }
+    text = json.dumps(description, indent=2, ensure_ascii=False)
+    (directory / "config.json").write_text(text + "\n", encoding="utf-8")
+    return directory
+
+
+def load_checkpoint(directory):
+    """Reads a checkpoint directory, on any Keras backend, whichever one wrote it.
+
+    Args:
+        directory: what `save_checkpoint` wrote.
+
+    Returns:
+        `(model, metadata)`.
+
+    Raises:
+        ValueError: the directory is no checkpoint, or a newer version of this package wrote it.
+    """
+    directory = Path(directory)
+    path = directory / "config.json"
+    missing = [p.name for p in (path, directory / WEIGHTS) if not p.is_file()]
+    if missing:
+        raise ValueError(
+            f"{directory}: {', '.join(missing)} not found; expected a checkpoint directory. "
+            "Name the `final` or `best` directory of a training run."
+        )
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        version, family = description["format_version"], description["family"]
+        config = description["config"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: not a checkpoint description ({error!r}). Train or save again."
+        ) from error
+    if version > FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format_version {version} is newer than this package reads "
+            f"({FORMAT_VERSION}). Upgrade the package, or save with the matching release."
+        )
+    if family not in FAMILIES:
+        raise ValueError(
+            f"{path}: family is unknown; expected one of {', '.join(FAMILIES)}. "
+            f"Received {family!r}."
+        )
+    model = FAMILIES[family](FAMILIES[family].config_class(**config))
+    model.load_weights(directory / WEIGHTS)
+    return model, description.get("metadata", {})

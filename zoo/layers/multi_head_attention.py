@@ -1,0 +1,74 @@
+"""Scaled dot-product attention in several heads: the core of self- and cross-attention."""
+
+import keras
+from keras import ops
+
+from zoo.layers.dense import Dense
+from zoo.layers.masked_softmax import masked_softmax
+
+
+def scaled_dot_product(query, key, value, attention_mask=None, dropout=None):
+    """softmax(Q Kᵀ / √D) V for each head (Vaswani et al. 2017, eq. 1).
+
+    Args:
+        query: `(B, H, T, D)`.
+        key: `(B, H, S, D)`.
+        value: `(B, H, S, D)`.
+        attention_mask: boolean, broadcasts to `(B, H, T, S)`, True = may attend.
+        dropout: function applied to the weights, or None.
+
+    Returns:
+        `(context, weights)`: `(B, H, T, D)` and float32 `(B, H, T, S)`.
+    """
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (query.shape[-1] ** -0.5)
+    weights = masked_softmax(scores, attention_mask)
+    used = ops.cast(weights, value.dtype)
+    return ops.matmul(used if dropout is None else dropout(used), value), weights
+
+
+class MultiHeadAttention(keras.layers.Layer):
+    """The projections W_Q, W_K, W_V, W_O and the split into heads (Vaswani et al. 2017, §3.2.2)."""
+
+    def __init__(self, width, num_heads, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        if width % num_heads:
+            raise ValueError(
+                f"{type(self).__name__}: width is no multiple of num_heads; expected equal heads. "
+                f"Received {width} and {num_heads}. Use {num_heads * (width // num_heads)} features."
+            )
+        self.width = width
+        self.num_heads = num_heads
+        self.head_width = width // num_heads
+        self.dropout = dropout
+        self.query_projection = Dense(width, name="query")
+        self.key_projection = Dense(width, name="key")
+        self.value_projection = Dense(width, name="value")
+        self.output_projection = Dense(width, name="output")
+        self.weight_dropout = keras.layers.Dropout(dropout)
+        self.built = True
+
+    def _heads(self, x):
+        """`(B, T, H·D)` to `(B, H, T, D)`."""
+        shape = (-1, ops.shape(x)[1], self.num_heads, self.head_width)
+        return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
+
+    def _merge(self, x):
+        """`(B, H, T, D)` to `(B, T, H·D)`."""
+        shape = (-1, ops.shape(x)[2], self.width)
+        return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), shape)
+
+    def _attend(self, query, key, value, attention_mask, training):
+        if attention_mask is not None:
+            attention_mask = ops.expand_dims(attention_mask, 1)  # the same mask for every head
+        context, weights = scaled_dot_product(
+            query,
+            key,
+            value,
+            attention_mask,
+            dropout=lambda w: self.weight_dropout(w, training=training),
+        )
+        return self.output_projection(self._merge(context)), weights
+
+    def get_config(self):
+        config = {"width": self.width, "num_heads": self.num_heads, "dropout": self.dropout}
+        return {**super().get_config(), **config}

@@ -1,0 +1,87 @@
+"""Stacked GRU or LSTM that runs over a whole target, or one position at a time."""
+
+import keras
+
+_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+_STATES = {"gru": ("h",), "lstm": ("h", "c")}
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class RecurrentDecoder(keras.layers.Layer):
+    """s_t = RNN(x_t, s_{t−1}), in `num_layers` layers.
+
+    Args:
+        cell: "gru" or "lstm".
+        units: width of each layer.
+        num_layers: stacked layers, at least 1.
+        dropout: share dropped between layers, in training and in `call` only.
+
+    Call arguments:
+        x: `(B, T, D)`.
+        states: list of `(B, units)` tensors in the order of `state_names`.
+
+    Returns:
+        The top layer's outputs `(B, T, units)`.
+
+    `step` is the same map for one position; `call` equals scanned `step`.
+
+    Example:
+        >>> from keras import ops
+        >>> decoder = RecurrentDecoder("gru", units=4)
+        >>> decoder(ops.ones((2, 5, 3)), [ops.zeros((2, 4))]).shape == (2, 5, 4)
+        True
+    """
+
+    def __init__(self, cell, units, num_layers=1, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.cell = cell
+        self.units = units
+        self.num_layers = num_layers
+        self.dropout = dropout
+        self.layers = [
+            _LAYERS[cell](units, return_sequences=True, name=f"layer_{index}")
+            for index in range(num_layers)
+        ]
+        self.between = keras.layers.Dropout(dropout)
+        self.built = True
+
+    @property
+    def state_names(self):
+        """Names of the state tensors, layer by layer: decoder_h0, decoder_c0, decoder_h1, …"""
+        kinds = _STATES[self.cell]
+        return [f"decoder_{kind}{index}" for index in range(self.num_layers) for kind in kinds]
+
+    def build_for(self, input_width):
+        """Creates the weights for inputs of `input_width` features."""
+        for index, layer in enumerate(self.layers):
+            layer.build((None, None, input_width if index == 0 else self.units))
+
+    def call(self, x, states, training=None):
+        per_layer = len(_STATES[self.cell])
+        for index, layer in enumerate(self.layers):
+            if index:
+                x = self.between(x, training=training)
+            start = states[index * per_layer : (index + 1) * per_layer]
+            x = layer(x, initial_state=start, training=training)
+        return x
+
+    def step(self, x, states):
+        """One position.
+
+        Args:
+            x: `(N, D)`.
+            states: list of `(N, units)` tensors in the order of `state_names`.
+
+        Returns:
+            `(output, states)`: `(N, units)` and the next states.
+        """
+        per_layer = len(_STATES[self.cell])
+        next_states = []
+        for index, layer in enumerate(self.layers):
+            x, new = layer.cell(x, states[index * per_layer : (index + 1) * per_layer])
+            next_states.extend(new)
+        return x, next_states
+
+    def get_config(self):
+        names = ("cell", "units", "num_layers", "dropout")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -1,0 +1,136 @@
+"""Transformer: attention without recurrence."""
+
+import keras
+from keras import ops
+
+from zoo import masks
+from zoo.config import TransformerConfig
+from zoo.layers.dense import Dense
+from zoo.layers.layer_normalization import LayerNormalization
+from zoo.layers.positional_encoding import LearnedPositionalEncoding, SinusoidalPositionalEncoding
+from zoo.layers.token_embedding import TokenEmbedding
+from zoo.layers.transformer_block import TransformerDecoderBlock, TransformerEncoderBlock
+from zoo.models.translation_model import TranslationModel
+
+_TABLES = {"sinusoidal": SinusoidalPositionalEncoding, "learned": LearnedPositionalEncoding}
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class Transformer(TranslationModel):
+    """Encoder blocks over the source; decoder blocks over the target and the memory.
+
+    x = √D · E[ids] + positions; blocks of self-attention, cross-attention and feed-forward
+    sublayers (`TransformerEncoderBlock`, `TransformerDecoderBlock`); pre-norm adds a final
+    normalisation after each stack. logits = x Eᵀ + b with a tied output, else W x + b.
+
+    The attention that `decode_step` reports is the mean over the heads of the last decoder block's
+    cross-attention.
+
+    Source: Vaswani et al. (2017), §3; pre-norm: Xiong et al. (2020). See `TranslationModel` for
+    arguments and results.
+    """
+
+    config_class = TransformerConfig
+
+    def __init__(self, config, **kwargs):
+        super().__init__(config, **kwargs)
+        c = config
+        scale = c.width**0.5
+        self.source_embedding = TokenEmbedding(
+            c.source_vocabulary_size, c.width, scale, name="source_embedding"
+        )
+        self.target_embedding = (
+            self.source_embedding
+            if c.share_embeddings
+            else TokenEmbedding(c.target_vocabulary_size, c.width, scale, name="target_embedding")
+        )
+        rotary_length = None
+        self.source_positions = self.target_positions = None
+        if c.positions == "rotary":
+            rotary_length = max(c.max_source_length, c.max_target_length)
+        else:
+            table = _TABLES[c.positions]
+            self.source_positions = table(c.max_source_length, c.width, name="source_positions")
+            self.target_positions = table(c.max_target_length, c.width, name="target_positions")
+        block = (c.width, c.feedforward_width, c.num_heads, c.norm, c.dropout, rotary_length)
+        self.encoder_blocks = [
+            TransformerEncoderBlock(*block, name=f"encoder_{i}") for i in range(c.encoder_layers)
+        ]
+        self.decoder_blocks = [
+            TransformerDecoderBlock(*block, name=f"decoder_{i}") for i in range(c.decoder_layers)
+        ]
+        self.encoder_norm = LayerNormalization(name="encoder_norm") if c.norm == "pre" else None
+        self.decoder_norm = LayerNormalization(name="decoder_norm") if c.norm == "pre" else None
+        self.drop = keras.layers.Dropout(c.dropout)
+        if c.tie_output:
+            self.output_bias = self.add_weight(
+                shape=(c.target_vocabulary_size,), initializer="zeros", name="output_bias"
+            )
+        else:
+            self.output_layer = Dense(c.target_vocabulary_size, name="output")
+        self._create_weights()
+
+    def _embed(self, embedding, positions_layer, ids, positions=None, training=None):
+        x = embedding(ids)
+        if positions_layer is not None:
+            x = positions_layer(x, positions)
+        return self.drop(x, training=training)
+
+    def _memory(self, source_ids, training=None):
+        mask = masks.over_queries(masks.padding_mask(source_ids))
+        x = self._embed(
+            self.source_embedding, self.source_positions, source_ids, training=training
+        )
+        for block in self.encoder_blocks:
+            x = block(x, attention_mask=mask, training=training)
+        return (self.encoder_norm(x) if self.encoder_norm else x), mask
+
+    def _logits(self, x):
+        if self.decoder_norm:
+            x = self.decoder_norm(x)
+        if not self.config.tie_output:
+            return ops.cast(self.output_layer(x), "float32")
+        logits = ops.cast(self.target_embedding.logits(x), "float32")
+        return logits + ops.cast(self.output_bias, "float32")
+
+    def call(self, inputs, training=None):
+        memory, memory_mask = self._memory(inputs["source_ids"], training)
+        target_ids = inputs["target_ids"]
+        x = self._embed(
+            self.target_embedding, self.target_positions, target_ids, training=training
+        )
+        causal = masks.causal_mask(ops.shape(target_ids)[1])
+        for block in self.decoder_blocks:
+            x = block(x, memory, causal_mask=causal, memory_mask=memory_mask, training=training)
+        return self._logits(x)
+
+    def encode(self, source_ids):
+        memory, mask = self._memory(source_ids)
+        c = self.config
+        empty = (ops.shape(source_ids)[0], c.num_heads, 0, c.width // c.num_heads)
+        state = {"memory_mask": mask, "position": ops.zeros_like(source_ids[:, 0])}
+        for index, block in enumerate(self.decoder_blocks):
+            state[f"memory_keys_{index}"] = block.cross_attention.project_keys(memory)
+            state[f"memory_values_{index}"] = block.cross_attention.project_values(memory)
+            state[f"self_keys_{index}"] = ops.zeros(empty, self.compute_dtype)
+            state[f"self_values_{index}"] = ops.zeros(empty, self.compute_dtype)
+        return state
+
+    def decode_step(self, token_ids, state):
+        position = state["position"]
+        x = self._embed(self.target_embedding, self.target_positions, token_ids, position)
+        state = dict(state)
+        for i, block in enumerate(self.decoder_blocks):
+            x, state[f"self_keys_{i}"], state[f"self_values_{i}"], weights = block.step(
+                x,
+                state[f"self_keys_{i}"],
+                state[f"self_values_{i}"],
+                state[f"memory_keys_{i}"],
+                state[f"memory_values_{i}"],
+                state["memory_mask"],
+                position,
+            )
+        state["position"] = position + 1
+        attention = ops.mean(weights, axis=1)  # (B, K, S)
+        attention = ops.reshape(attention, (-1, ops.shape(state["memory_mask"])[-1]))
+        return self._logits(x), state, attention

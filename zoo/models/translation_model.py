@@ -1,0 +1,209 @@
+"""What every family is: a Keras model that encodes once and decodes step by step."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo import backend, search
+from zoo.presets import PRESETS
+
+PAD_ID, START_ID, END_ID = 0, 1, 2
+
+
+class TranslationModel(keras.Model):
+    """Source ids and target ids in, next-token logits out; and a step function for decoding.
+
+    The decoder contract, the same for every family. `encode` turns source ids into a *state*: a
+    flat ordered dict of tensors, batch first in every entry. Entries whose name starts with
+    "memory" belong to the source; decoding reads and never changes them. `decode_step` maps the
+    last token of each hypothesis and the state to the logits of its next token, the next state and
+    the attention over the source (None for a family without attention). For B sentences and a
+    beam of K it gets B·K tokens and states, sentence by sentence, and still B rows of memory.
+    `call` (teacher forcing, the whole target at once) equals scanned `decode_step`: training and
+    decoding see one model.
+
+    Args:
+        config: the family's frozen configuration.
+
+    Call arguments:
+        inputs: dict of int32 `source_ids` `(B, S)`, end id included, and `target_ids` `(B, T)`,
+            start id first; both padded with 0 on the right.
+        training: whether dropout is on.
+
+    Returns:
+        float32 logits `(B, T, V)`: row t predicts target token t + 1.
+    """
+
+    config_class = None
+    has_attention = True
+
+    def __init__(self, config, **kwargs):
+        super().__init__(**kwargs)
+        self.config = config
+        self._translate = {}
+
+    def _create_weights(self):
+        """Runs two short sentences, so that a new model has all its weights at once."""
+        ids = np.ones((2, 2), "int32")
+        self({"source_ids": ids, "target_ids": ids})
+
+    def encode(self, source_ids):
+        """The state before the first decode step.
+
+        Args:
+            source_ids: int32 `(B, S)`.
+
+        Returns:
+            The state, see the class.
+        """
+        raise NotImplementedError
+
+    def decode_step(self, token_ids, state):
+        """One decode step for each hypothesis.
+
+        Args:
+            token_ids: int32 `(N,)`, the last token of each hypothesis.
+            state: the state, with N rows in what changes and B rows in the memory.
+
+        Returns:
+            `(logits, state, attention)`: float32 `(N, V)`, the next state, and float32 `(N, S)`
+            or None.
+        """
+        raise NotImplementedError
+
+    def translate_ids(
+        self,
+        source_ids,
+        beam_size=1,
+        num_hypotheses=1,
+        length_penalty=0.6,
+        min_length=0,
+        max_length=0,
+        prefix_ids=None,
+    ):
+        """Translates a padded batch of ids; the search is the one that exported graphs run.
+
+        Args:
+            source_ids: int array `(B, S)`, end id included, padded with 0.
+            beam_size: hypotheses kept, 1 is greedy.
+            num_hypotheses: n, results for each sentence, at most `beam_size`.
+            length_penalty: α of `zoo.search.length_norm`.
+            min_length: least number of tokens, end included.
+            max_length: most tokens, end included; 0 means twice the source's tokens plus 10.
+            prefix_ids: int array `(B, P)` of forced first tokens, padded with 0.
+
+        Returns:
+            A dict of arrays: `ids` `(B, n, T)`, `lengths` `(B, n)`, `scores` `(B, n)`, and
+            `attention` `(B, n, T, S)` for a family with attention.
+
+        Raises:
+            ValueError: `num_hypotheses` above `beam_size`, or a source of no tokens at all.
+        """
+        source_ids = np.asarray(source_ids, "int32")
+        if source_ids.ndim != 2 or 0 in source_ids.shape:
+            raise ValueError(
+                "translate_ids: source_ids has the wrong shape; expected (B, S) with at least one "
+                f"row and one token. Received {source_ids.shape}. Append the end id to each row."
+            )
+        if not 1 <= num_hypotheses <= beam_size:
+            raise ValueError(
+                "translate_ids: num_hypotheses must lie between 1 and beam_size. Received "
+                f"{num_hypotheses} with beam_size {beam_size}. Raise beam_size."
+            )
+        if prefix_ids is None:
+            prefix_ids = np.zeros((1, 1), "int32")
+        key = (beam_size, num_hypotheses)
+        if key not in self._translate:
+
+            def run(source_ids, prefix_ids, length_penalty, min_length, max_length):
+                return self.search(
+                    source_ids,
+                    prefix_ids,
+                    None if beam_size == 1 else beam_size,
+                    num_hypotheses,
+                    length_penalty,
+                    min_length,
+                    max_length,
+                )
+
+            self._translate[key] = backend.graph_function(run)
+        result = self._translate[key](
+            source_ids,
+            np.asarray(prefix_ids, "int32"),
+            np.float32(length_penalty),
+            np.int32(min_length),
+            np.int32(max_length),
+        )
+        return {name: ops.convert_to_numpy(value) for name, value in result.items()}
+
+    def search(
+        self,
+        source_ids,
+        prefix_ids,
+        beam_size,
+        num_hypotheses,
+        length_penalty,
+        min_length,
+        max_length,
+    ):
+        """Encode and search, on tensors: what `translate_ids` and every exported graph run.
+
+        Args as in `translate_ids`, all tensors except `beam_size`, which may be None for greedy.
+
+        Returns:
+            A dict of tensors, see `translate_ids`.
+        """
+        state = self.encode(source_ids)
+        limits = search.length_limits(source_ids, max_length, self.config.max_target_length)
+        common = {
+            "limits": limits,
+            "start_id": START_ID,
+            "end_id": END_ID,
+            "pad_id": PAD_ID,
+            "prefix_ids": prefix_ids,
+            "length_penalty": length_penalty,
+            "min_length": min_length,
+            "source_length": ops.shape(source_ids)[1] if self.has_attention else None,
+        }
+        if beam_size is None:
+            return search.greedy(self.decode_step, state, **common)
+        return search.beam(
+            self.decode_step,
+            state,
+            beam_size=beam_size,
+            num_hypotheses=num_hypotheses,
+            **common,
+        )
+
+    def get_config(self):
+        return {"config": self.config.to_dict(), "name": self.name, "dtype": self.dtype_policy.name}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        return cls(cls.config_class(**config.pop("config")), **config)
+
+    @classmethod
+    def from_preset(cls, preset, *, vocabulary_size, target_vocabulary_size=None, **overrides):
+        """A new model of this family with random weights.
+
+        Args:
+            preset: a name from `zoo.list_presets()` that belongs to this family.
+            vocabulary_size: number of source ids.
+            target_vocabulary_size: number of target ids; None means the same.
+            **overrides: other fields of the configuration.
+
+        Raises:
+            ValueError: the preset is unknown or belongs to another family.
+        """
+        known = [name for name, entry in PRESETS.items() if entry.config_class is cls.config_class]
+        if preset not in known:
+            raise ValueError(
+                f"{cls.__name__}.from_preset: preset {preset!r} is no preset of this family; "
+                f"expected one of {', '.join(known)}. Use zoo.build for the other families."
+            )
+        fields = {
+            "source_vocabulary_size": vocabulary_size,
+            "target_vocabulary_size": target_vocabulary_size or vocabulary_size,
+        }
+        return cls(cls.config_class(**{**PRESETS[preset].settings, **fields, **overrides}))
