@@ -1,0 +1,112 @@
+"""Weights of evaluated steps: keep the last few, average them, replace a directory in one go."""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import zoo
+
+_STEP = re.compile(r"step-(\d+)\.weights\.h5")
+
+
+def step_of(path: Path) -> int:
+    """Returns the step in a file name such as `step-1000.weights.h5`.
+
+    Raises:
+        ValueError: when the name is not one of those.
+    """
+    match = _STEP.fullmatch(Path(path).name)
+    if not match:
+        raise ValueError(
+            f"{path}: not a step's weights; expected a name like step-1000.weights.h5. Received "
+            f"{Path(path).name}. Pass files of a run's checkpoints folder."
+        )
+    return int(match[1])
+
+
+def saved_steps(directory: Path) -> list[Path]:
+    """Returns the step files of a directory, oldest first."""
+    files = (path for path in Path(directory).glob("step-*.h5") if _STEP.fullmatch(path.name))
+    return sorted(files, key=step_of)
+
+
+def save_step(model, directory: Path, step: int, keep: int) -> Path:
+    """Writes `step-N.weights.h5` and deletes all but the newest `keep` files.
+
+    Files of later steps, left over from before a resume, are deleted too.
+
+    Args:
+        model: the model.
+        directory: made when it is missing.
+        step: number of updates behind the weights.
+        keep: how many files remain, ≥ 1.
+
+    Returns:
+        The file.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"step-{step}.weights.h5"
+    temporary = directory / "writing.weights.h5"
+    model.save_weights(temporary, overwrite=True)
+    temporary.replace(path)
+    files = saved_steps(directory)
+    current = files.index(path)
+    for old in files[: max(0, current + 1 - keep)] + files[current + 1 :]:
+        old.unlink()
+    return path
+
+
+def average_weights(model, files: Sequence[Path]) -> None:
+    """Sets the model's weights to the mean of those in the files, summed in float64.
+
+    Source: Vaswani et al. 2017, section 6.1, who average the last 5 to 20 checkpoints.
+
+    Args:
+        model: a built model of the files' shape.
+        files: Keras weight files, at least one.
+
+    Raises:
+        ValueError: when `files` is empty.
+    """
+    if not files:
+        raise ValueError(
+            "average_weights: files is empty; expected at least one weights file. Received []. "
+            "Point to a checkpoints folder that has some."
+        )
+    totals = None
+    for path in files:
+        model.load_weights(path)
+        weights = [weight.astype("float64") for weight in model.get_weights()]
+        totals = (
+            weights if totals is None else [a + b for a, b in zip(totals, weights, strict=True)]
+        )
+    dtypes = [weight.dtype for weight in model.get_weights()]
+    model.set_weights(
+        [(total / len(files)).astype(d) for total, d in zip(totals, dtypes, strict=True)]
+    )
+
+
+def replace_checkpoint(model, directory: Path, metadata: dict, tokenizers: Sequence[Path]) -> None:
+    """Writes a checkpoint directory beside `directory` and then swaps it in.
+
+    Whoever reads `directory` finds a whole checkpoint, even after a crash half-way: the moment
+    without one lasts two renames.
+
+    Args:
+        model: the model.
+        directory: where `zoo.load_checkpoint` will find it.
+        metadata: passed to `zoo.save_checkpoint`.
+        tokenizers: tokenizer files to copy in.
+    """
+    directory = Path(directory)
+    new = directory.with_name(f".{directory.name}.new")
+    old = directory.with_name(f".{directory.name}.old")
+    for leftover in (new, old):
+        shutil.rmtree(leftover, ignore_errors=True)
+    zoo.save_checkpoint(model, new, metadata, tokenizers)
+    if directory.exists():
+        directory.rename(old)
+    new.rename(directory)
+    shutil.rmtree(old, ignore_errors=True)

@@ -1,0 +1,192 @@
+"""Translates a test set with a checkpoint or a bundle, and scores it."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import zoo
+from serving.tokenizer import load_tokenizers
+from training.scoring import (
+    PerplexityScorer,
+    TextScores,
+    check_aligned,
+    pad_rows,
+    score_texts,
+    source_row,
+)
+
+
+@dataclass(frozen=True)
+class Evaluation(TextScores):
+    """Scores of one test set.
+
+    Attributes:
+        perplexity: per target token, end token included; None for a bundle, which has no teacher
+            forcing.
+        sentences: number of sentences.
+        seconds: time for translating, tokenizing included, loading not.
+        translations: in the order of the sources.
+    """
+
+    perplexity: float | None
+    sentences: int
+    seconds: float
+    translations: tuple[str, ...]
+
+    @property
+    def sentences_per_second(self) -> float:
+        """Speed of translating."""
+        return self.sentences / self.seconds
+
+    def lines(self) -> list[str]:
+        """Returns the result as lines to print."""
+        lines = [
+            f"BLEU {self.bleu:.2f}   {self.bleu_signature}",
+            f"chrF {self.chrf:.2f}   {self.chrf_signature}",
+        ]
+        if self.perplexity is not None:
+            lines.append(f"perplexity {self.perplexity:.3f}   per target token, end token included")
+        speed = f"{self.sentences_per_second:.1f} sentences/s"
+        return [*lines, f"speed {speed}   {self.sentences} sentences in {self.seconds:.1f} s"]
+
+
+def translate(
+    model,
+    tokenizers: tuple,
+    texts: Sequence[str],
+    *,
+    beam_size: int = 1,
+    length_penalty: float = 0.6,
+    batch_size: int = 64,
+    on_progress: Callable[[int], None] | None = None,
+) -> list[str]:
+    """Translates with a Keras model, in batches of similar length.
+
+    Args:
+        model: a translation model of `zoo`.
+        tokenizers: (source, target).
+        texts: sentences; an empty one becomes an empty translation. Longer ones than the model's
+            `max_source_length` are cut there.
+        beam_size: hypotheses kept while searching; 1 is greedy search.
+        length_penalty: exponent of the length in a hypothesis's score.
+        batch_size: sentences in a batch.
+        on_progress: called with the number of sentences of each finished batch.
+
+    Returns:
+        One translation a text, in the texts' order.
+    """
+    source, target = tokenizers
+    rows = [source_row(source, text, model.config.max_source_length) for text in texts]
+    order = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: -len(rows[i]))
+    results = [""] * len(texts)
+    for start in range(0, len(order), batch_size):
+        batch = order[start : start + batch_size]
+        found = model.translate_ids(
+            pad_rows([rows[i] for i in batch]),
+            beam_size=beam_size,
+            length_penalty=length_penalty,
+        )
+        for i, ids in zip(batch, found["ids"], strict=True):
+            results[i] = target.decode(ids[0])
+        if on_progress:
+            on_progress(len(batch))
+    return results
+
+
+def evaluate(
+    path: str | Path,
+    sources: Sequence[str],
+    references: Sequence[str],
+    *,
+    beam_size: int = 4,
+    length_penalty: float = 0.6,
+    batch_size: int = 64,
+    tokenize: str = "13a",
+    output: str | Path | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Scores a checkpoint with Keras, or an exported bundle with onnxruntime.
+
+    Args:
+        path: a checkpoint directory, or a bundle (it has a manifest.json).
+        sources, references: aligned sentences.
+        beam_size: hypotheses kept while searching; 1 is greedy search.
+        length_penalty: exponent of the length in a hypothesis's score.
+        batch_size: sentences in a batch.
+        tokenize: sacreBLEU's tokenizer, see `score_texts`.
+        output: a file to write the translations to, one a line.
+        progress: whether to draw a progress bar on standard error.
+
+    Raises:
+        ValueError: the path is neither, or the lines do not fit together.
+    """
+    path = Path(path)
+    check_aligned("evaluate", sources, references)
+    options = {"beam_size": beam_size, "length_penalty": length_penalty, "batch_size": batch_size}
+    if (path / "manifest.json").is_file():
+        translations, seconds = _with_bundle(path, sources, options, progress)
+        perplexity = None
+    elif (path / "config.json").is_file():
+        model, _ = zoo.load_checkpoint(path)
+        tokenizers = load_tokenizers(path)
+        with _Bar(len(sources), progress) as bar:
+            start = time.perf_counter()
+            translations = translate(model, tokenizers, sources, on_progress=bar, **options)
+            seconds = time.perf_counter() - start
+        perplexity = PerplexityScorer(model, tokenizers, sources, references, batch_size).score()
+    else:
+        raise ValueError(
+            f"{path}: neither a checkpoint nor a bundle; expected a directory with config.json or "
+            "manifest.json. Received something else. Pass a run's final folder, or what the "
+            "exporter wrote."
+        )
+    if output:
+        text = "".join(" ".join(line.splitlines()) + "\n" for line in translations)
+        Path(output).write_text(text, encoding="utf-8")
+    scores = score_texts(translations, references, tokenize)
+    return Evaluation(
+        **asdict(scores),
+        perplexity=perplexity,
+        sentences=len(sources),
+        seconds=seconds,
+        translations=tuple(translations),
+    )
+
+
+def _with_bundle(path, sources, options, progress) -> tuple[list[str], float]:
+    from serving.translator import Translator
+
+    translator = Translator.load(path)
+    start = time.perf_counter()
+    found = translator.translate(list(sources), progress=progress, **options)
+    return [translation.text for translation in found], time.perf_counter() - start
+
+
+class _Bar:
+    """A rich progress bar over sentences; calling it with n advances it by n."""
+
+    def __init__(self, total: int, visible: bool):
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        self._progress = Progress(
+            "translating",
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            disable=not visible,
+            transient=True,
+        )
+        self._task = self._progress.add_task("translating", total=total)
+
+    def __call__(self, count: int) -> None:
+        self._progress.advance(self._task, count)
+
+    def __enter__(self):
+        self._progress.start()
+        return self
+
+    def __exit__(self, *exception):
+        self._progress.stop()

@@ -1,0 +1,168 @@
+"""BLEU and chrF with their signatures, and perplexity."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from serving.tokenizer import END_ID, PAD_ID, START_ID, Tokenizer
+from training.losses import Perplexity
+
+TOKENIZERS = ("13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab")
+
+
+@dataclass(frozen=True)
+class TextScores:
+    """Scores of translations against references, with the signatures that make them comparable.
+
+    Attributes:
+        bleu: 0 to 100 (Papineni et al. 2002).
+        chrf: 0 to 100, chrF2 (Popović 2015).
+        bleu_signature, chrf_signature: sacreBLEU's account of how each was computed.
+    """
+
+    bleu: float
+    chrf: float
+    bleu_signature: str
+    chrf_signature: str
+
+
+def score_texts(
+    hypotheses: Sequence[str], references: Sequence[str], tokenize: str = "13a"
+) -> TextScores:
+    """Scores detokenized text with sacreBLEU.
+
+    The default `13a` splits at white space and punctuation, whatever the language. For Korean
+    that makes every inflected word one token: a strict BLEU, lower than one on morphemes
+    (`ko-mecab`, which needs mecab-ko) or on characters (`char`), so quote chrF beside it.
+
+    Args:
+        hypotheses: translations, one a sentence.
+        references: one reference for each.
+        tokenize: sacreBLEU's tokenizer, one of `TOKENIZERS`; use `none` for text that is
+            tokenized already.
+
+    Raises:
+        ValueError: different numbers of lines, no lines, or an unknown tokenizer.
+    """
+    from sacrebleu.metrics import BLEU, CHRF
+
+    check_aligned("score_texts", hypotheses, references)
+    if tokenize not in TOKENIZERS:
+        raise ValueError(
+            f"score_texts: tokenize is unknown; expected one of {', '.join(TOKENIZERS)}. Received "
+            f"{tokenize!r}. Choose 13a for detokenized text."
+        )
+    bleu, chrf = BLEU(tokenize=tokenize, force=True), CHRF()
+    hypotheses, references = list(hypotheses), [list(references)]
+    return TextScores(
+        bleu=bleu.corpus_score(hypotheses, references).score,
+        chrf=chrf.corpus_score(hypotheses, references).score,
+        bleu_signature=str(bleu.get_signature()),
+        chrf_signature=str(chrf.get_signature()),
+    )
+
+
+def check_aligned(where: str, sentences: Sequence[str], references: Sequence[str]) -> None:
+    """Raises ValueError unless there is one reference for each sentence, and at least one."""
+    if len(sentences) != len(references) or not sentences:
+        raise ValueError(
+            f"{where}: numbers of lines differ or are zero; expected one reference for each "
+            f"sentence. Received {len(sentences)} and {len(references)}. Align the two files."
+        )
+
+
+def pad_rows(rows: Sequence[Sequence[int]]) -> np.ndarray:
+    """Returns rows of ids as int32 `(B, longest)`, padded on the right."""
+    padded = np.full((len(rows), max(map(len, rows))), PAD_ID, dtype="int32")
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
+
+
+def source_row(tokenizer: Tokenizer, text: str, max_length: int) -> list[int]:
+    """Returns pieces + end, cut to `max_length` tokens; the end token always remains."""
+    return [*tokenizer.encode(text)[: max_length - 1], END_ID]
+
+
+@keras.saving.register_keras_serializable(package="attention_zoo")
+class _Scorer(keras.Model):
+    """The model in inference mode, compiled with the metric of validation instead of training.
+
+    Metrics of the trained model would be computed in every training step; the argmax or the
+    second softmax costs as much there as the loss itself.
+    """
+
+    def __init__(self, model):
+        super().__init__(name="scorer")
+        self.translation = model
+        self.built = True
+
+    def call(self, inputs):
+        return self.translation(inputs, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        return keras.ops.zeros(())  # the metric says it all
+
+
+class PerplexityScorer:
+    """Computes the perplexity of a model on fixed sentence pairs, again and again.
+
+    Args:
+        model: a translation model; scored with the weights it has at the time of `score()`.
+        tokenizers: (source, target).
+        sources, references: aligned sentences.
+        batch_size: sentences in a batch; batches hold sentences of similar length.
+    """
+
+    def __init__(self, model, tokenizers, sources, references, batch_size: int = 64):
+        check_aligned("PerplexityScorer", sources, references)
+        self._scorer = _Scorer(model)
+        self._scorer.compile(metrics=[Perplexity()], jit_compile=False)
+        self._batches = list(
+            _pair_batches(model.config, tokenizers, sources, references, batch_size)
+        )
+
+    def score(self) -> float:
+        """Returns exp(cross-entropy per target token), end token included, ≥ 1."""
+        dataset = as_dataset(lambda: iter(self._batches))
+        steps = len(self._batches)
+        results = self._scorer.evaluate(dataset, steps=steps, verbose=0, return_dict=True)
+        return results["perplexity"]
+
+
+def _pair_batches(config, tokenizers, sources, references, batch_size) -> Iterator[tuple]:
+    """Yields ({"source_ids", "target_ids"}, labels), longest sentences first."""
+    pairs = [
+        (
+            source_row(tokenizers[0], source, config.max_source_length),
+            source_row(tokenizers[1], target, config.max_target_length),
+        )
+        for source, target in zip(sources, references, strict=True)
+    ]
+    pairs.sort(key=lambda pair: (len(pair[1]), len(pair[0])), reverse=True)
+    for start in range(0, len(pairs), batch_size):
+        rows = pairs[start : start + batch_size]
+        labels = pad_rows([target for _, target in rows])
+        inputs = pad_rows([[START_ID, *target[:-1]] for _, target in rows])
+        yield {"source_ids": pad_rows([s for s, _ in rows]), "target_ids": inputs}, labels
+
+
+def as_dataset(make_batches: Callable[[], Iterator[tuple]]):
+    """Wraps batches for `fit` and `evaluate` so that every width is dynamic.
+
+    Keras derives the static shape of a generator's batches from the first two. Two equal widths
+    at the start would then be taken for a rule, so on TensorFlow the signature is given.
+
+    Args:
+        make_batches: returns an iterator over ({"source_ids", "target_ids"}, labels), all int32.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return (batch for batch in make_batches())  # Keras takes generators, not iterators
+    import tensorflow as tf
+
+    ids = tf.TensorSpec((None, None), "int32")
+    signature = ({"source_ids": ids, "target_ids": ids}, ids)
+    dataset = tf.data.Dataset.from_generator(make_batches, output_signature=signature)
+    return dataset.prefetch(2)
