@@ -96,7 +96,7 @@ def save_png(
             '[plot]".'
         ) from error
     if title is None:
-        title = f"{_shorten(translation.source, 60)}\n{_shorten(chosen.text, 60)}"
+        title = f"{_shorten(translation.source.strip(), 60)}\n{_shorten(chosen.text, 60)}"
     # (T, S) cells of equal size; the figure grows with them up to 24 inches.
     num_rows, num_columns = chosen.attention.shape
     cell = min(0.42, 20 / max(num_rows, num_columns))
@@ -113,8 +113,8 @@ def _draw(figure, translation: Translation, chosen: Hypothesis, title: str, font
     top = min(1.0, np.ceil(float(weights.max()) * 10 + 1e-6) / 10)
     image = axes.imshow(weights, cmap="GnBu", vmin=0.0, vmax=top, aspect="equal")
     axes.xaxis.tick_top()
-    axes.set_xticks(range(weights.shape[1]), [_printable(t) for t in translation.source_tokens])
-    axes.set_yticks(range(weights.shape[0]), [_printable(t) for t in chosen.tokens])
+    axes.set_xticks(range(weights.shape[1]), _png_labels(translation.source_tokens))
+    axes.set_yticks(range(weights.shape[0]), _png_labels(chosen.tokens))
     axes.tick_params(length=0, pad=4)
     for label in axes.get_xticklabels():
         label.set(rotation=50, ha="left", va="bottom", rotation_mode="anchor")
@@ -124,7 +124,10 @@ def _draw(figure, translation: Translation, chosen: Hypothesis, title: str, font
     axes.grid(which="minor", color="white", linewidth=1.2)
     axes.tick_params(which="minor", length=0)
     axes.spines[:].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, shrink=0.75, aspect=18, pad=0.03)
+    # Width = height / aspect: about as wide as half a cell, whatever the number of rows.
+    bar = figure.colorbar(
+        image, ax=axes, shrink=0.75, aspect=max(6, 1.5 * weights.shape[0]), pad=0.03
+    )
     bar.set_label("attention")
     bar.outline.set_visible(False)
     heading = axes.set_title(title, loc="left", pad=12)
@@ -181,8 +184,13 @@ def _center(label: str, width: int) -> str:
     return " " * left + label + " " * (width - _text_width(label) - left)
 
 
+def _png_labels(tokens: tuple[str, ...]) -> list[str]:
+    # The word mark ▁ is a thick block in most fonts; an underscore reads better.
+    return [_shorten(token.replace("▁", "_"), 24) for token in tokens]
+
+
 def _label(token: str) -> str:
-    return _shorten(_printable(token), _LONGEST_LABEL)
+    return _shorten(token, _LONGEST_LABEL)
 
 
 def _printable(token: str) -> str:

@@ -1,0 +1,142 @@
+"""The command line, mostly in this process; few subprocesses, since each costs a second."""
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from serving.__main__ import main
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command in this process: returns exit status, standard output, standard error."""
+
+    def run_command(*arguments, stdin=b""):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        status = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run_command
+
+
+def test_translate_writes_one_line_per_line(run, shared_bundle):
+    lines = "a dog\n\n나는 학교에 간다.\r\n   \nthe cat".encode()
+    status, output, errors = run("translate", shared_bundle, "--threads", 1, stdin=lines)
+    assert status == 0
+    assert output == "a dog\n\n나는 학교에 간다.\n\nthe cat\n"
+    assert errors == ""
+
+
+def test_translate_of_nothing_writes_nothing(run, shared_bundle):
+    assert run("translate", shared_bundle) == (0, "", "")
+
+
+def test_translate_ignores_a_byte_order_mark(run, shared_bundle):
+    assert run("translate", shared_bundle, stdin="\ufeffa dog\n".encode())[1] == "a dog\n"
+
+
+def test_translate_writes_scores(run, shared_bundle):
+    options = ["--scores", "--beam-size", 2, "--length-penalty", 0.5, "--max-length", 9]
+    output = run("translate", shared_bundle, *options, stdin=b"a dog\n\n")[1]
+    assert output == "-9020.5000\ta dog\n0.0000\t\n"
+
+
+def test_translate_writes_ranked_hypotheses(run, shared_bundle):
+    options = ["--num-hypotheses", 2, "--beam-size", 2, "--length-penalty", 0]
+    output = run("translate", shared_bundle, *options, stdin=b"a dog\n\n")[1]
+    assert output == (
+        "1\t1\t-20.0000\ta dog\n1\t2\t-21.0000\ta dog\n2\t1\t0.0000\t\n2\t2\t0.0000\t\n"
+    )
+
+
+def test_translate_warns_about_lines_that_were_cut(run, shared_bundle):
+    _, output, errors = run("translate", shared_bundle, stdin=b"cat " * 60 + b"\na dog\n")
+    assert len(output.splitlines()) == 2
+    assert "1 too long lines were cut off" in errors
+
+
+def test_translate_names_the_line_that_is_no_utf8(run, shared_bundle):
+    status, output, errors = run(
+        "translate", shared_bundle, "--window", 1, stdin=b"a dog\n\xff\xfe\n"
+    )
+    assert status == 2
+    assert output == "a dog\n"
+    assert errors.startswith("error: standard input: line 2 is not UTF-8")
+
+
+def test_attend_prints_translation_and_map(run, shared_bundle, tmp_path):
+    png = tmp_path / "map.png"
+    status, output, _ = run("attend", shared_bundle, "나는 학교에 간다.", "--png", png)
+    assert status == 0
+    assert output.startswith("나는 학교에 간다.\n\n")
+    assert "█" in output
+    assert "\x1b" not in output
+    assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_info_describes_the_bundle(run, shared_bundle):
+    status, output, _ = run("info", shared_bundle)
+    assert status == 0
+    for part in ("luong_tiny", "ko to en", "24 source tokens", "2 verified", "attention-zoo 0.1.0"):
+        assert part in output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["translate", "{bundle}", "--beam-size", 0], "beam_size is out of range"),
+        (["translate", "{bundle}", "--window", 0], "window is out of range"),
+        (["translate", "nowhere"], "the manifest is missing"),
+        (["info", "nowhere"], "the manifest is missing"),
+        (["attend", "{bundle}", "a dog", "--png", "nowhere/map.png"], "No such file"),
+    ],
+)
+def test_errors_are_one_line_and_status_two(run, shared_bundle, arguments, message):
+    status, _, errors = run(*(str(part).format(bundle=shared_bundle) for part in arguments))
+    assert status == 2
+    assert errors.startswith("error: ")
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+def test_several_problems_stay_on_one_line(run, toolbox):
+    bundle = toolbox.bundle()
+    (bundle / "translate.onnx").unlink()
+    (bundle / "tokenizer.model").unlink()
+    status, _, errors = run("info", bundle)
+    assert status == 2
+    assert "2 problems" in errors
+    assert errors.count("\n") == 1
+
+
+def test_module_runs_as_a_pipe(shared_bundle):
+    command = [sys.executable, "-m", "serving", "translate", shared_bundle, "--threads", "1"]
+    lines = "나는 학교에 간다.\na dog\n" * 600
+    # An ASCII locale must not matter: the streams are UTF-8.
+    environment = {"PYTHONIOENCODING": "ascii", "PYTHONPATH": str(REPOSITORY)}
+    result = subprocess.run(
+        command, input=lines.encode(), capture_output=True, env=environment, timeout=60
+    )
+    assert result.stderr == b""
+    assert result.returncode == 0
+    assert result.stdout.decode() == lines
+
+
+def test_reader_that_goes_away_causes_no_traceback(shared_bundle):
+    command = f"'{sys.executable}' -m serving translate '{shared_bundle}' --window 1 | head -n 1"
+    result = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {command}"],
+        input=b"a dog\n" * 5000,
+        capture_output=True,
+        cwd=REPOSITORY,
+        timeout=60,
+    )
+    assert result.stdout == b"a dog\n"
+    assert result.stderr == b""
+    assert result.returncode == 141
