@@ -52,9 +52,11 @@ def top_k(x, k):
 
 def softmax(x):
     """exp(x) / Σ exp(x) over the last axis, which may have length 1 (a source of one token)."""
-    if _ON_TENSORFLOW:  # keras.ops warns at length 1, as if it were a mistake
+    if _ON_TENSORFLOW:
         return tf.nn.softmax(x)
-    return ops.softmax(x, axis=-1)
+    # ops.softmax warns at length 1, as if it were a mistake
+    x = ops.exp(x - ops.stop_gradient(ops.max(x, axis=-1, keepdims=True)))
+    return x / ops.sum(x, axis=-1, keepdims=True)
 
 
 def while_loop(cond, body, loop_vars):

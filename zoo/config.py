@@ -39,7 +39,9 @@ class ModelConfig:
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if field.type in (int, "int") and (not isinstance(value, int) or value < 1):
-                found.append(f"{field.name} must be a whole number of at least 1. Received {value}.")
+                found.append(
+                    f"{field.name} must be a whole number of at least 1. Received {value}."
+                )
         if not 0.0 <= self.dropout < 1.0:
             found.append(f"dropout must lie in [0, 1). Received {self.dropout}.")
         return found

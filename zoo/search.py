@@ -20,7 +20,7 @@ _ALIVE = -5e8  # any score above belongs to a hypothesis that can still be chose
 
 
 def length_norm(length, length_penalty):
-    """((5 + length) / 6)^α, by which a sum of log-probabilities is divided (Wu et al. 2016, eq. 14).
+    """((5 + length) / 6)^α, that divides a sum of log-probabilities (Wu et al. 2016, eq. 14).
 
     Args:
         length: number of tokens, end token included; any int tensor.
@@ -242,9 +242,7 @@ def beam(
         valid = ops.logical_and(ranks < beam_size - taken, totals > _ALIVE)
         stops = ops.logical_or(ops.equal(token, end_id), step + 1 >= row_limits)
         ending = ops.logical_and(valid, stops)
-        score = ops.where(
-            ending, totals / length_norm(step + 1, length_penalty), 2.0 * IMPOSSIBLE
-        )
+        score = ops.where(ending, totals / length_norm(step + 1, length_penalty), 2.0 * IMPOSSIBLE)
         best = backend.top_k(ops.concatenate([best, score], axis=1), beam_size)[0]
         taken = taken + ops.sum(ops.cast(ending, "int32"), axis=1, keepdims=True)
         live = ops.where(ops.logical_and(valid, ops.logical_not(ending)), totals, IMPOSSIBLE)

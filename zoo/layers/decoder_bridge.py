@@ -39,11 +39,12 @@ class DecoderBridge(keras.layers.Layer):
         self.built = True
 
     def call(self, final_states):
-        flat = []
-        for layer_states in final_states[: self.num_layers]:
-            for kind in range(self.num_states):
-                # forward h (, c), backward h (, c): one kind from each direction
-                flat.append(ops.concatenate(layer_states[kind :: self.num_states], axis=-1))
+        # Each layer holds forward h (, c), then backward h (, c): join one kind's directions.
+        flat = [
+            ops.concatenate(layer_states[kind :: self.num_states], axis=-1)
+            for layer_states in final_states[: self.num_layers]
+            for kind in range(self.num_states)
+        ]
         if not self.project:
             return flat
         return [layer(state) for layer, state in zip(self.projections, flat, strict=True)]

@@ -34,7 +34,7 @@ class MultiHeadAttention(keras.layers.Layer):
         if width % num_heads:
             raise ValueError(
                 f"{type(self).__name__}: width is no multiple of num_heads; expected equal heads. "
-                f"Received {width} and {num_heads}. Use {num_heads * (width // num_heads)} features."
+                f"Received {width} and {num_heads}. Use {width // num_heads * num_heads} features."
             )
         self.width = width
         self.num_heads = num_heads

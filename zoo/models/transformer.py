@@ -78,9 +78,7 @@ class Transformer(TranslationModel):
 
     def _memory(self, source_ids, training=None):
         mask = masks.over_queries(masks.padding_mask(source_ids))
-        x = self._embed(
-            self.source_embedding, self.source_positions, source_ids, training=training
-        )
+        x = self._embed(self.source_embedding, self.source_positions, source_ids, training=training)
         for block in self.encoder_blocks:
             x = block(x, attention_mask=mask, training=training)
         return (self.encoder_norm(x) if self.encoder_norm else x), mask
@@ -96,9 +94,7 @@ class Transformer(TranslationModel):
     def call(self, inputs, training=None):
         memory, memory_mask = self._memory(inputs["source_ids"], training)
         target_ids = inputs["target_ids"]
-        x = self._embed(
-            self.target_embedding, self.target_positions, target_ids, training=training
-        )
+        x = self._embed(self.target_embedding, self.target_positions, target_ids, training=training)
         causal = masks.causal_mask(ops.shape(target_ids)[1])
         for block in self.decoder_blocks:
             x = block(x, memory, causal_mask=causal, memory_mask=memory_mask, training=training)
