@@ -135,12 +135,10 @@ class Manifest:
     Example:
         >>> manifest = Manifest(
         ...     model=ModelInfo("luong", "luong_tiny", revision="0" * 64),
-        ...     languages=Languages("ko", "en"),
-        ...     limits=Limits(128, 128),
-        ...     graphs={"translate.onnx": graph},
-        ...     files=hash_files(directory),
-        ...     attention=True,
-        ... ).write(directory)
+        ...     languages=Languages("ko", "en"), limits=Limits(128, 128), attention=True,
+        ...     graphs={"translate.onnx": graph}, files=hash_files(directory))
+        >>> manifest.write(directory).name
+        'manifest.json'
     """
 
     model: ModelInfo

@@ -49,9 +49,10 @@ class Translator:
         BundleError: The graph's tensors or the vocabularies differ from the manifest.
 
     Example:
-        >>> translator = Translator.load("runs/ko-en/bundle")
-        >>> translator.translate("나는 학교에 간다.").text
-        'I go to school.'
+        >>> translator = Translator.load(bundle)
+        >>> result = translator.translate("나는 학교에 간다.", return_attention=True)
+        >>> result.attention.shape == (len(result.tokens), len(result.source_tokens))
+        True
     """
 
     def __init__(

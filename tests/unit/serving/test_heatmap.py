@@ -81,6 +81,13 @@ def test_long_sentences_continue_in_panels_that_fit():
     assert all("▁a" in panel and "▁b" in panel for panel in panels)
 
 
+def test_panel_fills_the_width_exactly():
+    translation = make("abc", ["x"])
+    widest = len("x ··· ··· ···")
+    assert render_text(translation, width=widest).count("\n\n") == 1
+    assert render_text(translation, width=widest - 1).count("\n\n") == 2
+
+
 def test_narrow_terminal_gets_one_column_per_panel():
     assert len(render_text(make("abc", ["x"]), width=1).split("\n\n")) == 4
 
@@ -138,7 +145,7 @@ def test_png_draws_hangul_and_formula_signs_without_warnings(tmp_path):
     if importlib.util.find_spec("koreanize_matplotlib") is None:
         pytest.skip("needs the font of the plot extra")
     # pytest turns every warning, such as a missing glyph, into an error.
-    translation = make(["▁나는", "$x_2$", "▁Grüße", "</s>"], ["▁I", "$", "\\frac{", "</s>"])
+    translation = make(["▁나는", "$x_2$", "▁Grüße", "</s>"], ["▁I", "$", "$\\frac{$", "</s>"])
     save_png(translation, tmp_path / "map.png", title="나는 $100 … ▁")
     assert png_size(tmp_path / "map.png")[0] > 300
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from serving.__main__ import main
+from serving.__main__ import _format, _lines, main
+from serving.translation import Hypothesis, Translation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -37,8 +38,14 @@ def test_translate_of_nothing_writes_nothing(run, shared_bundle):
     assert run("translate", shared_bundle) == (0, "", "")
 
 
-def test_translate_ignores_a_byte_order_mark(run, shared_bundle):
-    assert run("translate", shared_bundle, stdin="\ufeffa dog\n".encode())[1] == "a dog\n"
+def test_lines_end_at_line_feeds_only():
+    stream = io.BytesIO("\ufeffone\r\n\ufefftwo\u2028still two\n\nlast".encode())
+    assert list(_lines(stream)) == ["one", "\ufefftwo\u2028still two", "", "last"]
+
+
+def test_line_breaks_in_a_translation_become_spaces():
+    result = Translation("x", (), (Hypothesis("one\n two\tthree\u2028", -1.0, ()),))
+    assert _format(1, result, scores=True) == "-1.0000\tone two three\n"
 
 
 def test_translate_writes_scores(run, shared_bundle):

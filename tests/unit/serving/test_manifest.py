@@ -64,6 +64,12 @@ def test_unknown_keys_are_tolerated(toolbox):
     assert Manifest.read(bundle).model.family == "luong"
 
 
+def test_whole_number_is_taken_for_a_number(toolbox):
+    bundle = toolbox.bundle()
+    set_key("decoding", "length_penalty", 1)(bundle)
+    assert Manifest.read(bundle).decoding.length_penalty == 1.0
+
+
 def test_files_that_are_not_listed_are_tolerated(toolbox):
     bundle = toolbox.bundle()
     (bundle / "README.md").write_text("A model.")

@@ -1,12 +1,14 @@
 """Opening a bundle's graph: wrong tensors, wrong devices and wrong vocabularies are refused."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import onnxruntime as ort
 import pytest
 
 from serving import BundleError, Translator
 from serving.manifest import ModelInfo
+from serving.session import check_session
 
 
 def load_problems(bundle):
@@ -67,6 +69,27 @@ def test_input_that_nobody_can_feed_is_refused(toolbox):
     graph = toolbox.copying_graph(extra_input="language_id")
     problems = load_problems(toolbox.bundle(graph=graph))
     assert "the graph requires an input language_id, which this package cannot feed" in problems[-1]
+
+
+def test_types_that_the_translator_cannot_use_are_refused(toolbox):
+    # Graph and manifest agree with each other on types that nobody feeds.
+    spec = toolbox.graph_spec()
+    inputs = [dataclasses.replace(tensor, dtype="int64") for tensor in spec.inputs[:3]]
+    names = {"int32": "tensor(int32)", "int64": "tensor(int64)", "float32": "tensor(float)"}
+    tensors = [
+        [SimpleNamespace(name=tensor.name, type=names[tensor.dtype]) for tensor in group]
+        for group in (inputs[:1], inputs[1:], spec.outputs)
+    ]
+    session = SimpleNamespace(
+        get_inputs=lambda: tensors[0],
+        get_overridable_initializers=lambda: tensors[1],
+        get_outputs=lambda: tensors[2],
+    )
+    problems = check_session(session, dataclasses.replace(spec, inputs=inputs), attention=True)
+    assert problems == [
+        f"the graph's input {name} has type int64; expected int32. Export the bundle again."
+        for name in ("source_ids", "prefix_ids", "beam_size")
+    ]
 
 
 def test_file_that_is_no_model_is_refused(toolbox):

@@ -204,6 +204,13 @@ def test_wrong_argument_is_an_error(translator, arguments, message):
         translator.translate(["a dog"], **arguments)
 
 
+def test_prefix_must_leave_room_for_one_token(translator):
+    pieces = len(translator.target_tokenizer.encode("the cat"))
+    assert translator.translate("a", prefix="the cat", max_length=pieces + 1)
+    with pytest.raises(ValueError, match=f"expected fewer than {pieces} pieces"):
+        translator.translate("a", prefix="the cat", max_length=pieces)
+
+
 @pytest.mark.parametrize("texts", [None, 3, b"bytes", ["a", None], ["a", b"b"]])
 def test_texts_of_another_type_are_an_error(translator, texts):
     with pytest.raises(ValueError, match=r"Translator\.translate: texts.* str"):
