@@ -102,7 +102,7 @@ class SeenPairs:
     """
 
     def __init__(self):
-        self._table = array("Q", bytes(8 * 1024))
+        self._table = array("Q", [0]) * 1024
         self._count = 0
 
     def add(self, source: str, target: str) -> bool:
@@ -131,7 +131,7 @@ class SeenPairs:
 
     def _grow(self) -> None:
         old = self._table
-        self._table = array("Q", bytes(8 * 2 * len(old)))
+        self._table = array("Q", [0]) * (2 * len(old))
         for digest in old:
             if digest:
                 self._insert(digest)

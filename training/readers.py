@@ -133,7 +133,11 @@ def read_gettext(path: Path, source_field: str, target_field: str) -> Iterator[R
         for original, translation in texts:
             count += 1
             pair = (translation, original) if flipped else (original, translation)
-            yield RawPair(entry.linenum or position, *pair, _gettext_problem(entry, translation))
+            yield RawPair(
+                getattr(entry, "linenum", None) or position,
+                *pair,
+                _gettext_problem(entry, translation),
+            )
     if not count:
         raise ValueError(
             f"{path}: catalogue is empty; expected entries with msgid and msgstr. "
