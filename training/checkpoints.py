@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import zoo
+from serving.tokenizer import tokenizer_files
 
 _STEP = re.compile(r"step-(\d+)\.weights\.h5")
 
@@ -110,3 +111,39 @@ def replace_checkpoint(model, directory: Path, metadata: dict, tokenizers: Seque
         directory.rename(old)
     new.rename(directory)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def average_run(
+    run: Path, last: int | None = None, output: Path | None = None
+) -> tuple[Path, list[int]]:
+    """Averages a run's last evaluated weights into a checkpoint directory.
+
+    Args:
+        run: the run's directory.
+        last: how many; None for all that are kept.
+        output: where to write; None for `run/average`.
+
+    Returns:
+        The directory and the averaged steps.
+
+    Raises:
+        ValueError: the run has no checkpoints, or `last` is below 1.
+    """
+    run = Path(run)
+    if last is not None and last < 1:
+        raise ValueError(
+            f"average_run: last is out of range; expected 1 or more. Received {last}. Raise it."
+        )
+    files = saved_steps(run / "checkpoints")[-(last or 0) :]
+    if not files:
+        raise ValueError(
+            f"{run}: no checkpoints to average; expected a run with checkpoints/step-N.weights.h5. "
+            "Received none. Train until the first evaluation."
+        )
+    model, metadata = zoo.load_checkpoint(run / "best")
+    average_weights(model, files)
+    steps = [step_of(path) for path in files]
+    metadata |= {"step": steps[-1], "weights": f"average of {len(steps)}", "scores": {}}
+    directory = Path(output or run / "average")
+    replace_checkpoint(model, directory, metadata, tokenizer_files(run / "tokenizer"))
+    return directory, steps

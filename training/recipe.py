@@ -87,6 +87,11 @@ class DataRecipe:
     train: tuple[CorpusRecipe, ...] = key("training corpora, read one after the other")
     valid: tuple[CorpusRecipe, ...] = key("validation corpora, which choose the best checkpoint")
     test: tuple[CorpusRecipe, ...] = key("test corpora, scored once at the end", ())
+    generate: str = key(
+        "corpus that is written into the data directory when it is not there",
+        "",
+        choices=("", "phrasebook"),
+    )
     filters: FilterRecipe = FilterRecipe()
 
 
@@ -130,7 +135,8 @@ class TrainRecipe:
     """Optimization, evaluation and what is kept."""
 
     steps: int = key("number of updates", 20000, low=1)
-    batch_tokens: int = key("target tokens in a batch, padding included", 4096, low=16)
+    batch_tokens: int = key("padded tokens in a batch, on each side", 4096, low=16)
+    batch_sentences: int = key("most sentences in a batch", 256, low=1)
     seed: int = key("seed of weights, dropout and data order", 1, low=0, below=2**31)
     precision: str = key(
         "dtype of the computations",

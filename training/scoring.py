@@ -73,9 +73,15 @@ def check_aligned(where: str, sentences: Sequence[str], references: Sequence[str
         )
 
 
-def pad_rows(rows: Sequence[Sequence[int]]) -> np.ndarray:
-    """Returns rows of ids as int32 `(B, longest)`, padded on the right."""
-    padded = np.full((len(rows), max(map(len, rows))), PAD_ID, dtype="int32")
+def pad_rows(rows: Sequence[Sequence[int]], multiple: int = 1) -> np.ndarray:
+    """Returns rows of ids as int32 `(B, longest)`, padded on the right.
+
+    Args:
+        rows: ids without padding.
+        multiple: the width is rounded up to a multiple of it, for fewer shapes to compile.
+    """
+    width = -(-max(map(len, rows)) // multiple) * multiple
+    padded = np.full((len(rows), width), PAD_ID, dtype="int32")
     for target, row in zip(padded, rows, strict=True):
         target[: len(row)] = row
     return padded
@@ -119,7 +125,7 @@ class PerplexityScorer:
     def __init__(self, model, tokenizers, sources, references, batch_size: int = 64):
         check_aligned("PerplexityScorer", sources, references)
         self._scorer = _Scorer(model)
-        self._scorer.compile(metrics=[Perplexity()], jit_compile=False)
+        self._scorer.compile(metrics=[Perplexity()], jit_compile=keras.backend.backend() == "jax")
         self._batches = list(
             _pair_batches(model.config, tokenizers, sources, references, batch_size)
         )
@@ -144,9 +150,12 @@ def _pair_batches(config, tokenizers, sources, references, batch_size) -> Iterat
     pairs.sort(key=lambda pair: (len(pair[1]), len(pair[0])), reverse=True)
     for start in range(0, len(pairs), batch_size):
         rows = pairs[start : start + batch_size]
-        labels = pad_rows([target for _, target in rows])
-        inputs = pad_rows([[START_ID, *target[:-1]] for _, target in rows])
-        yield {"source_ids": pad_rows([s for s, _ in rows]), "target_ids": inputs}, labels
+        labels = pad_rows([target for _, target in rows], 8)
+        inputs = {
+            "source_ids": pad_rows([source for source, _ in rows], 8),
+            "target_ids": pad_rows([[START_ID, *target[:-1]] for _, target in rows], 8),
+        }
+        yield inputs, labels
 
 
 def as_dataset(make_batches: Callable[[], Iterator[tuple]]):

@@ -1,0 +1,120 @@
+"""Command line: train, resume, evaluate, average, recipes."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+EXIT_USER_ERROR = 2
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0, or 2 after a mistake in what was asked for."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    options = _parser().parse_args(arguments)
+    try:
+        options.command(options)
+    except (ValueError, FloatingPointError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; `python -m training resume RUN` goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    train = commands.add_parser("train", help="train a model by a recipe")
+    train.add_argument("recipe", help="a TOML file, or the name of a shipped recipe")
+    train.add_argument("--data", type=Path, help="where the recipe's paths start (default: .)")
+    train.add_argument("--run", type=Path, help="where results go (default: runs/NAME)")
+    train.add_argument(
+        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="such as train.steps=100"
+    )
+    train.set_defaults(command=_train)
+
+    resume = commands.add_parser("resume", help="go on with an interrupted run")
+    resume.add_argument("run", type=Path)
+    resume.set_defaults(command=_resume)
+
+    evaluate = commands.add_parser("evaluate", help="score a checkpoint or a bundle")
+    evaluate.add_argument("path", type=Path, help="a checkpoint directory or an exported bundle")
+    evaluate.add_argument("--source", type=Path, required=True, help="sentences, .gz allowed")
+    evaluate.add_argument("--reference", type=Path, required=True, help="their translations")
+    evaluate.add_argument("--beam-size", type=int, default=4)
+    evaluate.add_argument("--length-penalty", type=float, default=0.6)
+    evaluate.add_argument("--batch-size", type=int, default=64)
+    evaluate.add_argument("--tokenize", default="13a", help="sacreBLEU's tokenizer (default: 13a)")
+    evaluate.add_argument("--output", type=Path, help="write the translations here")
+    evaluate.set_defaults(command=_evaluate)
+
+    average = commands.add_parser("average", help="average the last checkpoints of a run")
+    average.add_argument("run", type=Path)
+    average.add_argument("--last", type=int, help="how many (default: all that are kept)")
+    average.add_argument("--output", type=Path, help="default: RUN/average")
+    average.set_defaults(command=_average)
+
+    recipes = commands.add_parser("recipes", help="list the shipped recipes")
+    recipes.set_defaults(command=_recipes)
+    return parser
+
+
+def _train(options) -> None:
+    from training.recipe import load_recipe
+
+    recipe = load_recipe(options.recipe, options.set)
+    run = options.run or Path("runs") / recipe.name
+    # A generated corpus belongs to the run unless it was told where to lie.
+    data = options.data or (run / "corpus" if recipe.data.generate else Path())
+    from training.train import train
+
+    train(recipe, data, run)
+
+
+def _resume(options) -> None:
+    from training.run_directory import RunDirectory
+
+    recipe, data = RunDirectory(options.run).load()
+    from training.train import train
+
+    train(recipe, data, options.run, resume=True)
+
+
+def _evaluate(options) -> None:
+    from training.evaluate import evaluate
+    from training.readers import read_lines
+
+    result = evaluate(
+        options.path,
+        list(read_lines(options.source)),
+        list(read_lines(options.reference)),
+        beam_size=options.beam_size,
+        length_penalty=options.length_penalty,
+        batch_size=options.batch_size,
+        tokenize=options.tokenize,
+        output=options.output,
+    )
+    print("\n".join(result.lines()))
+
+
+def _average(options) -> None:
+    from training.checkpoints import average_run
+
+    directory, steps = average_run(options.run, options.last, options.output)
+    print(f"Wrote {directory}: average of the weights of steps {', '.join(map(str, steps))}")
+
+
+def _recipes(_) -> None:
+    from training.recipe import load_recipe, shipped_recipes
+
+    for name in shipped_recipes():
+        recipe = load_recipe(name)
+        languages = f"{recipe.data.source_language} → {recipe.data.target_language}"
+        print(f"{name:<28} {recipe.model.preset:<18} {languages}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,161 @@
+"""The directory of one run: what lies where, and the data prepared in it."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+from serving.tokenizer import load_tokenizers, tokenizer_files
+from training.corpus import Report, clean_pairs, corpus_fingerprint, raw_pairs
+from training.recipe import ConfigError, Recipe, load_recipe
+from training.token_store import TokenStore
+from training.vocabulary import train_tokenizers
+
+
+class RunDirectory:
+    """Paths of a run, and the recipe and data that it was started with.
+
+        recipe.toml          the recipe with every value filled in
+        run.json             the data directory
+        tokenizer/           SentencePiece models and the digest of what they were trained on
+        data/                encoded training pairs
+        log.csv              step, loss, learning_rate: one row an update
+        evaluations.csv      step, loss, perplexity, bleu, chrf, seconds
+        state/state.npz      the resumable state
+        checkpoints/         step-N.weights.h5, the last few evaluated weights
+        best/  final/        checkpoint directories
+
+    Args:
+        path: the directory; made by `start`.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.recipe_file = self.path / "recipe.toml"
+        self.tokenizer = self.path / "tokenizer"
+        self.store = self.path / "data"
+        self.log = self.path / "log.csv"
+        self.evaluations = self.path / "evaluations.csv"
+        self.state = self.path / "state" / "state.npz"
+        self.checkpoints = self.path / "checkpoints"
+        self.best = self.path / "best"
+        self.final = self.path / "final"
+
+    def start(self, recipe: Recipe, data: Path) -> None:
+        """Makes the directory for a new run.
+
+        Raises:
+            ConfigError: when a run has been started there before.
+        """
+        if self.recipe_file.exists():
+            raise ConfigError(
+                f"{self.path}: run directory is in use; expected a new or empty directory. "
+                "Received one with a recipe.toml. Resume it with `python -m training resume "
+                f"{self.path}`, or name another with --run."
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / "run.json").write_text(json.dumps({"data": str(data.resolve())}) + "\n")
+        self.recipe_file.write_text(recipe.to_toml(), encoding="utf-8")
+
+    def load(self) -> tuple[Recipe, Path]:
+        """Returns the recipe and the data directory of a run that was started.
+
+        Raises:
+            ConfigError: when there is no run.
+        """
+        if not self.recipe_file.is_file() or not (self.path / "run.json").is_file():
+            raise ConfigError(
+                f"{self.path}: not a run; expected a directory with recipe.toml and run.json. "
+                "Received something else. Name a directory that `python -m training train` made."
+            )
+        data = json.loads((self.path / "run.json").read_text())["data"]
+        return load_recipe(self.recipe_file), Path(data)
+
+
+class TrainingText:
+    """The training corpora of a recipe: clean pairs, as often as they are asked for.
+
+    Args:
+        recipe: the recipe.
+        data: the data directory; a generated corpus is written there when it is missing.
+        say: called with lines, or rich objects, to print.
+
+    Attributes:
+        fingerprint: digest of files and options.
+    """
+
+    def __init__(self, recipe: Recipe, data: Path, say):
+        if recipe.data.generate == "phrasebook" and not all(
+            path.exists() for corpus in recipe.data.train for path in corpus.corpus(data).paths
+        ):
+            from training import phrasebook
+
+            phrasebook.write(data)
+            say(f"Wrote the generated phrasebook to {data}")
+        self._corpora = [corpus.corpus(data) for corpus in recipe.data.train]
+        self._filters, self._seed = recipe.data.filters.filters(), recipe.train.seed
+        self._recipe, self._say = recipe, say
+        self._report = Report()
+        self.fingerprint = corpus_fingerprint(self._corpora, self._filters, seed=self._seed)
+
+    def pairs(self):
+        """Returns a new iterator over the clean pairs."""
+        return clean_pairs(self._corpora, self._filters, seed=self._seed, report=self._report)
+
+    def tokenizers(self, run: RunDirectory) -> tuple:
+        """Returns the run's (source, target) tokenizers; trains them when there are none yet.
+
+        Tokenizers that were trained on another text or with other options are trained again.
+        """
+        options = asdict(self._recipe.vocabulary)
+        digest = hashlib.sha256(json.dumps([self.fingerprint, options]).encode()).hexdigest()
+        mark = run.tokenizer / "trained_on.json"
+        if mark.is_file() and json.loads(mark.read_text())["digest"] == digest:
+            tokenizers = load_tokenizers(run.tokenizer)
+        else:
+            self._say("Training the vocabulary ...")
+            options["vocabulary_size"] = options.pop("size")
+            tokenizers = train_tokenizers(self.pairs, run.tokenizer, **options)
+            mark.write_text(json.dumps({"digest": digest}) + "\n")
+        sizes = [tokenizer.vocabulary_size for tokenizer in dict.fromkeys(tokenizers)]
+        files = ", ".join(str(path) for path in tokenizer_files(run.tokenizer))
+        self._say(f"Vocabulary of {' + '.join(map(str, sizes))} pieces: {files}")
+        return tokenizers
+
+    def encode(self, run: RunDirectory, tokenizers: tuple, config) -> TokenStore:
+        """Returns the encoded pairs, reused when they are there already.
+
+        Args:
+            run: the pairs lie in its `data` directory.
+            tokenizers: (source, target).
+            config: the model's; gives the longest source and target.
+        """
+        self._report.corpora.clear()
+        store = TokenStore.build(
+            run.store,
+            self.pairs,
+            *tokenizers,
+            max_source_length=config.max_source_length,
+            max_target_length=config.max_target_length,
+            keep_text=self._recipe.train.sampling_alpha > 0,
+            fingerprint=self.fingerprint,
+        )
+        if self._report.corpora:
+            self._say(self._report)
+        dropped = ", ".join(f"{n} {why}" for why, n in store.description["dropped"].items())
+        self._say(
+            f"{len(store):,} training pairs in {run.store}"
+            + (f" (dropped after tokenizing: {dropped})" if dropped else "")
+        )
+        return store
+
+
+def read_pairs(corpora, data: Path) -> tuple[list[str], list[str]]:
+    """Returns (sources, targets) of a validation or test set as they stand, unfiltered."""
+    pairs = [
+        (pair.source, pair.target)
+        for corpus in corpora
+        for pair in raw_pairs(corpus.corpus(data))
+        if pair.problem is None
+    ]
+    return [source for source, _ in pairs], [target for _, target in pairs]
