@@ -1,8 +1,8 @@
 """Command line: translate a stream, show attention, describe a bundle.
 
-``python -m serving translate BUNDLE < in.txt > out.txt`` writes one line per input line. With more
-than one hypothesis it writes one line per hypothesis, best first, of four columns between tabs:
-input line number (from 1), rank (from 1), score, text.
+``python -m serving translate BUNDLE < in.txt > out.txt`` writes one line per input line. With
+``--num-hypotheses`` above 1 it writes one line per hypothesis, best first, of four columns between
+tabs: input line number (from 1), rank (from 1), score, text. An empty input line has one.
 """
 
 import argparse
@@ -116,7 +116,11 @@ def _translate(options: argparse.Namespace) -> None:
     )
     truncated = 0
     for number, result in enumerate(results, start=1):
-        sys.stdout.write(_format(number, result, options.scores))
+        if (options.num_hypotheses or 1) > 1:
+            sys.stdout.write(_format_ranked(number, result))
+        else:
+            score = f"{result.score:.4f}\t" if options.scores else ""
+            sys.stdout.write(f"{score}{_one_line(result.text)}\n")
         truncated += result.truncated
         if number % window == 0:
             sys.stdout.flush()
@@ -124,16 +128,16 @@ def _translate(options: argparse.Namespace) -> None:
         print(f"warning: {truncated} too long lines were cut off.", file=sys.stderr)
 
 
-def _format(number: int, result: Translation, scores: bool) -> str:
+def _format_ranked(number: int, result: Translation) -> str:
+    return "".join(
+        f"{number}\t{rank}\t{hypothesis.score:.4f}\t{_one_line(hypothesis.text)}\n"
+        for rank, hypothesis in enumerate(result.hypotheses, start=1)
+    )
+
+
+def _one_line(text: str) -> str:
     # A translation with a line break would shift all lines after it.
-    texts = [" ".join(hypothesis.text.split()) for hypothesis in result.hypotheses]
-    if len(texts) > 1:
-        ranked = enumerate(zip(texts, result.hypotheses, strict=True), start=1)
-        return "".join(
-            f"{number}\t{rank}\t{hypothesis.score:.4f}\t{text}\n"
-            for rank, (text, hypothesis) in ranked
-        )
-    return f"{result.score:.4f}\t{texts[0]}\n" if scores else f"{texts[0]}\n"
+    return " ".join(text.split())
 
 
 def _lines(stream: BinaryIO) -> Iterator[str]:

@@ -17,3 +17,9 @@ def summarize(where: str, problems: Sequence[str]) -> str:
         return f"{where}: {problems[0]}"
     lines = "".join(f"\n  - {problem}" for problem in problems)
     return f"{where}: {len(problems)} problems:{lines}"
+
+
+def raise_problems(where: str, problems: Sequence[str]) -> None:
+    """Raises a ValueError that lists the problems, if there are any."""
+    if problems:
+        raise ValueError(summarize(where, problems))

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from serving.options import DecodingOptions
 from serving.tokenizer import END_ID, PAD_ID, START_ID, Tokenizer
 from serving.translation import END_TOKEN, Hypothesis, Translation
 
@@ -96,13 +95,15 @@ def read_translation(
         text: The text.
         row: Its row.
         output: ids (n, T), lengths (n,), scores (n,) and perhaps attention (n, T, S), where T and
-            S are the longest of the batch.
+            S are the longest of the batch. A length of 0 marks a hypothesis that does not exist.
         source_tokenizer: Names the source tokens.
         target_tokenizer: Names the target tokens and joins them.
     """
     source_tokens = (*source_tokenizer.pieces(row.source_ids), END_TOKEN)
     hypotheses = []
     for rank, (ids, length) in enumerate(zip(output["ids"], output["lengths"], strict=True)):
+        if length == 0 and rank > 0:
+            break  # the search found no more hypotheses
         ids = ids[: int(length)].tolist()
         # The tokenizer hides pad and start ids, so their attention rows go too.
         kept = [step for step, token in enumerate(ids) if token not in (PAD_ID, START_ID)]
@@ -120,7 +121,7 @@ def read_translation(
     return Translation(text, source_tokens, tuple(hypotheses), row.truncated)
 
 
-def empty_translation(text: str, options: DecodingOptions) -> Translation:
-    """The translation of a text without any piece."""
-    attention = np.zeros((0, 0), np.float32) if options.return_attention else None
-    return Translation(text, (), (Hypothesis("", 0.0, (), attention),) * options.num_hypotheses)
+def empty_translation(text: str, return_attention: bool) -> Translation:
+    """The translation of a text without any piece: one hypothesis without tokens."""
+    attention = np.zeros((0, 0), np.float32) if return_attention else None
+    return Translation(text, (), (Hypothesis("", 0.0, (), attention),))

@@ -5,7 +5,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from serving.manifest import BundleError, GraphSpec, Manifest, TensorSpec
-from serving.problems import summarize
+from serving.problems import raise_problems
 from serving.tokenizer import Tokenizer
 
 # Every tensor that the translator knows how to feed or read, with its only accepted type.
@@ -66,8 +66,7 @@ def check_device(device: str, threads: int | None) -> None:
             "threads is out of range; expected an integer of at least 1, or None. "
             f"Received {threads!r}."
         )
-    if problems:
-        raise ValueError(summarize("Translator.load", problems))
+    raise_problems("Translator.load", problems)
     if device == "cuda":
         _require_cuda(ort.get_available_providers(), "this onnxruntime is built without CUDA")
 

@@ -34,7 +34,7 @@ class Translation:
     Attributes:
         source: The text as given.
         source_tokens: The pieces that the model read, ``</s>`` last; empty for an empty text.
-        hypotheses: ``num_hypotheses`` candidates, the best first.
+        hypotheses: Candidates, the best first: at least one, at most ``num_hypotheses``.
         truncated: Whether the text was longer than the model takes, so that its end was cut off.
     """
 

@@ -12,7 +12,7 @@ import onnxruntime as ort
 
 from serving.manifest import TRANSLATE_GRAPH, BundleError, Manifest
 from serving.options import DecodingOptions, resolve_options
-from serving.problems import summarize
+from serving.problems import raise_problems
 from serving.progress import ProgressLine, wants_progress
 from serving.rows import (
     Row,
@@ -95,13 +95,15 @@ class Translator:
         manifest = Manifest.read(directory)
         names = manifest.tokenizer
         try:
-            source = Tokenizer.load(directory / names.source)
-            joint = names.source == names.target
-            target = source if joint else Tokenizer.load(directory / names.target)
+            # A joint vocabulary has the same name twice, and becomes one object.
+            sides = {
+                name: Tokenizer.load(directory / name) for name in {names.source, names.target}
+            }
         except ValueError as error:
             raise BundleError(str(directory), [str(error)]) from error
         graph = directory / TRANSLATE_GRAPH
-        return cls(manifest, source, target, open_session(graph, device, threads))
+        session = open_session(graph, device, threads)
+        return cls(manifest, sides[names.source], sides[names.target], session)
 
     @overload
     def translate(self, texts: str, **options: Any) -> Translation: ...
@@ -131,7 +133,8 @@ class Translator:
         Args:
             texts: A text, or an iterable of texts.
             beam_size: Hypotheses kept while searching, at least 1; 1 is greedy search.
-            num_hypotheses: Hypotheses returned per text, at most ``beam_size``.
+            num_hypotheses: Most hypotheses returned per text, at most ``beam_size``; fewer come
+                back where the search found fewer, and one for an empty text.
             length_penalty: Exponent of the length in the score, at least 0; higher values favor
                 longer translations.
             min_length: Fewest tokens before the end token is allowed.
@@ -167,7 +170,7 @@ class Translator:
         texts = check_texts(texts, problems)
         prefixes = check_prefixes(prefix, len(texts), problems)
         forced = self._encode_prefixes(prefixes, options, problems)
-        _raise("Translator.translate", problems)
+        raise_problems("Translator.translate", problems)
         num_batches = -(-len(texts) // options.batch_size)
         with ProgressLine(len(texts), wants_progress(progress, num_batches)) as line:
             results = self._translate(texts, forced, options, line)
@@ -224,7 +227,7 @@ class Translator:
             [forced] = self._encode_prefixes([prefix or ""], options, problems)
         if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
             problems.append(f"texts must be an iterable of str. Received {texts!r}.")
-        _raise("Translator.translate_iter", problems)
+        raise_problems("Translator.translate_iter", problems)
         return self._windows(iter(texts), window, forced, options, wants_progress(progress, None))
 
     def _options(self, requested, prefix, problems: list[str]) -> DecodingOptions | None:
@@ -251,7 +254,7 @@ class Translator:
             while chunk := list(itertools.islice(texts, window)):
                 problems: list[str] = []
                 check_texts(chunk, problems)
-                _raise("Translator.translate_iter", problems)
+                raise_problems("Translator.translate_iter", problems)
                 yield from self._translate(chunk, [forced] * len(chunk), options, line)
 
     def _translate(
@@ -263,7 +266,7 @@ class Translator:
     ) -> list[Translation]:
         limits = self.manifest.limits
         rows = make_rows(texts, prefixes, self.source_tokenizer, limits.max_source_length)
-        results = [empty_translation(text, options) for text in texts]
+        results = [empty_translation(text, options.return_attention) for text in texts]
         line.advance(sum(row is None for row in rows))
         # Longest first: rows of a batch have similar lengths, and memory runs out early or never.
         order = sorted(
@@ -294,8 +297,3 @@ class Translator:
             if value is not None
         }
         return dict(zip(names, self._session.run(names, arrays), strict=True))
-
-
-def _raise(where: str, problems: list[str]) -> None:
-    if problems:
-        raise ValueError(summarize(where, problems))

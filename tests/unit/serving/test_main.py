@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from serving.__main__ import _format, _lines, main
+from serving.__main__ import _format_ranked, _lines, main
 from serving.translation import Hypothesis, Translation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -45,7 +45,7 @@ def test_lines_end_at_line_feeds_only():
 
 def test_line_breaks_in_a_translation_become_spaces():
     result = Translation("x", (), (Hypothesis("one\n two\tthree\u2028", -1.0, ()),))
-    assert _format(1, result, scores=True) == "-1.0000\tone two three\n"
+    assert _format_ranked(1, result) == "1\t1\t-1.0000\tone two three\n"
 
 
 def test_translate_writes_scores(run, shared_bundle):
@@ -57,9 +57,7 @@ def test_translate_writes_scores(run, shared_bundle):
 def test_translate_writes_ranked_hypotheses(run, shared_bundle):
     options = ["--num-hypotheses", 2, "--beam-size", 2, "--length-penalty", 0]
     output = run("translate", shared_bundle, *options, stdin=b"a dog\n\n")[1]
-    assert output == (
-        "1\t1\t-20.0000\ta dog\n1\t2\t-21.0000\ta dog\n2\t1\t0.0000\t\n2\t2\t0.0000\t\n"
-    )
+    assert output == ("1\t1\t-20.0000\ta dog\n1\t2\t-21.0000\ta dog\n2\t1\t0.0000\t\n")
 
 
 def test_translate_warns_about_lines_that_were_cut(run, shared_bundle):

@@ -51,3 +51,16 @@ def test_output_without_any_token_is_empty(translator):
     result = read(translator, [0, 0], 0, np.zeros((2, 30)))
     assert (result.text, result.tokens) == ("", ())
     assert result.attention.shape == (0, len(result.source_tokens))
+
+
+def test_hypotheses_that_do_not_exist_are_left_out(translator):
+    pieces = [*translator.target_tokenizer.encode("the cat"), 2]
+    output = {
+        "ids": np.array([pieces, [0] * len(pieces)]),
+        "lengths": np.array([len(pieces), 0]),
+        "scores": np.array([-1.0, -2e9]),
+    }
+    tokenizer = translator.source_tokenizer
+    row = Row((*tokenizer.encode("a dog"), 2), (), False)
+    result = read_translation("a dog", row, output, tokenizer, translator.target_tokenizer)
+    assert [hypothesis.text for hypothesis in result.hypotheses] == ["the cat"]
