@@ -27,6 +27,7 @@ class Tokenizer:
     Args:
         model_proto: The serialized SentencePiece model (the bytes of a `.model` file). Its special
             ids must be pad 0, start 1, end 2, unknown 3.
+        name: What error messages call the model.
 
     Raises:
         ValueError: The bytes are not a SentencePiece model, or its special ids differ.
@@ -34,8 +35,8 @@ class Tokenizer:
     Instances are immutable, may be shared between threads and can be pickled.
     """
 
-    def __init__(self, model_proto: bytes):
-        self._processor = _open(model_proto, "Tokenizer")
+    def __init__(self, model_proto: bytes, *, name: str = "Tokenizer"):
+        self._processor = _open(model_proto, name)
         self.model_proto = bytes(model_proto)
 
     @classmethod
@@ -51,9 +52,7 @@ class Tokenizer:
                 f"{path}: file is missing; expected a SentencePiece model. "
                 "Check the path, or train a vocabulary first."
             )
-        model_proto = path.read_bytes()
-        _open(model_proto, str(path))
-        return cls(model_proto)
+        return cls(path.read_bytes(), name=str(path))
 
     @property
     def vocabulary_size(self) -> int:
