@@ -5,9 +5,10 @@
     phrasebook.split("test")         # pairs whose combinations of words training never sees
     phrasebook.write("data")         # train.ko, train.en, valid.ko, …
 
-Each sentence has exactly one translation, in both directions; `grammar.py` states how. The held-out
-parts are cut by combination: all sentences that share a verb, its object and its tense (or, in two
-clauses, both verb phrases) fall into the same part, so the test asks for known words in new company.
+Each sentence has exactly one translation, in both directions; `grammar.py` states how. The
+held-out parts are cut by combination: all sentences that share a verb, its object and its tense
+(or, in two clauses, both verb phrases) fall into the same part, so the test asks for known words
+in new company.
 No data is downloaded: the same pairs come out on every machine.
 """
 

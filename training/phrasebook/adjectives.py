@@ -22,8 +22,8 @@ _THINGS = """
 짧       | 짧아       |          | adjective | short       | shorter          | long
 무겁     | 무거워     | 무거우   | adjective | heavy       | heavier          | heavy
 가볍     | 가벼워     | 가벼우   | adjective | light       | lighter          | heavy
-어렵     | 어려워     | 어려우   | adjective | difficult   | more difficult   | book
-쉽       | 쉬워       | 쉬우     | adjective | easy        | easier           | book
+어렵     | 어려워     | 어려우   | adjective | difficult   | more difficult   | text
+쉽       | 쉬워       | 쉬우     | adjective | easy        | easier           | text
 """
 
 _PEOPLE = """

@@ -11,8 +11,8 @@ from training.phrasebook import particles
 from training.phrasebook.draw import Draw
 from training.phrasebook.english import predicate, sentence
 from training.phrasebook.frames import FRAMES, MANNER, Frame
-from training.phrasebook.noun_phrases import ANY, Phrase, object_phrase
-from training.phrasebook.people import COMPANIONS, Person
+from training.phrasebook.noun_phrases import ALONE, ANY, GENERIC, Phrase, object_phrase
+from training.phrasebook.people import A_FRIEND, COMPANIONS, Person
 from training.phrasebook.places import Place, Time
 from training.phrasebook.stems import Stem
 from training.phrasebook.verbs import Verb
@@ -113,6 +113,7 @@ def _frames(mode: str, tags: frozenset[str]) -> tuple[Frame, ...]:
         if mode in frame.modes
         and not (frame.who == "adult" and "child" in tags)
         and not (frame.plain_verb and "elder" in tags)
+        and not (frame.name in ("wear", "drive") and tags & {"group", "we"})
     )
 
 
@@ -120,17 +121,23 @@ def draw_event(draw: Draw, mode: str, person: Person, objects: str = ANY) -> Eve
     """Draws an event of a mode (see `Frame.modes`) that the person may do."""
     frame = draw.pick(_frames(mode, person.tags))
     object_ = None
+    if frame.single and objects == GENERIC:
+        objects = ALONE
     if frame.objects:
         noun = draw.pick(frame.objects)
         object_ = object_phrase(noun, draw, frame.article, objects, frame.counted)
     place = draw.pick(frame.places) if frame.places and draw.chance(0.5) else None
+    if place and object_ and object_.head == "house":
+        place = None  # 집에서 집을
     companion, manner = None, ""
     if frame.manner and draw.chance(0.2):
         manner = draw.pick(frame.manner.split())
     elif frame.social and draw.chance(0.2):
         companion = draw.pick(COMPANIONS)
-    if companion is person or (manner == "alone" and person.agreement == "they"):
-        companion, manner = None, ""
+    if companion is person or (companion is A_FRIEND and person.english == "my friend"):
+        companion = None
+    if manner == "alone" and person.agreement == "they":
+        manner = ""
     return Event(frame, object_, companion, place, manner)
 
 

@@ -9,14 +9,15 @@ The style rule, which makes the mapping a function in both directions:
 
 Short negation (안, 못) belongs to speech and is a contraction in English (don't, can't); long
 negation (-지 않다, -ㄹ 수 없다) belongs to plain statements and is written out (do not, cannot).
-"because" is -기 때문에 and ", so" is -아서. "have to" is -아야 하다. 그 is "the", 저 "that", 이 "this".
+"because" is -기 때문에 and ", so" is -아서. "have to" is -아야 하다.
+이 is "this", 저 "that", and 그 "the"; a noun without them is "a", or as `noun_phrases.py` says.
 Statements and requests end without a period, questions end in "?".
 """
 
 from collections.abc import Callable
 from functools import cache
 
-from training.phrasebook import motion, speech, statements, states, two_clauses
+from training.phrasebook import causes, giving, joined, motion, speech, statements, states, tastes
 from training.phrasebook.clauses import Entry
 from training.phrasebook.draw import Draw
 
@@ -55,28 +56,30 @@ SHARES: tuple[tuple[Template, int], ...] = (
     (states.person_is, 700),
     (states.profession, 350),
     (states.existence, 700),
-    (states.having, 600),
-    (states.liking, 1000),
-    (states.feeling_about_person, 700),
+    (tastes.having, 400),
+    (tastes.needing, 500),
+    (tastes.love_and_you, 90),
+    (tastes.liking, 1000),
+    (tastes.feeling_about_person, 700),
     (motion.going, 1500),
     (motion.arriving, 500),
     (motion.purpose, 900),
-    (motion.giving, 1000),
-    (motion.with_people, 900),
-    (motion.instrument, 250),
-    (two_clauses.because, 1000),
-    (two_clauses.so, 1000),
-    (two_clauses.but, 800),
-    (two_clauses.if_, 800),
-    (two_clauses.advice, 70),
-    (two_clauses.whenever, 700),
-    (two_clauses.and_, 800),
-    (two_clauses.sequence, 1000),
-    (two_clauses.while_, 500),
-    (two_clauses.when, 700),
-    (two_clauses.thinking, 700),
-    (two_clauses.which, 900),
-    (two_clauses.both_like, 600),
+    (giving.giving, 1000),
+    (giving.with_people, 900),
+    (giving.instrument, 250),
+    (causes.because, 1000),
+    (causes.so, 1000),
+    (causes.but, 800),
+    (causes.if_, 800),
+    (causes.advice, 70),
+    (causes.whenever, 700),
+    (joined.and_, 800),
+    (joined.sequence, 1000),
+    (joined.while_, 500),
+    (joined.when, 700),
+    (joined.thinking, 700),
+    (joined.which, 900),
+    (joined.both_like, 600),
 )
 _DRAWS_PER_SENTENCE = 60
 

@@ -16,11 +16,13 @@ from training.phrasebook.english import plural, with_article
 from training.phrasebook.nouns import Noun
 from training.phrasebook.people import SPOKEN_NAMES
 
-ANY, ALONE, GENERIC = "any", "alone", "generic"
+ANY, UNCOUNTED, ALONE, GENERIC = "any", "uncounted", "alone", "generic"
 
 NUMBERS = (("한", "one"), ("두", "two"), ("세", "three"), ("네", "four"), ("다섯", "five"))
 SINGULAR = (("이", "this"), ("저", "that"), ("그", "the"))
 PLURAL = (("이", "these"), ("저", "those"), ("그", "the"))
+
+_MANY = ("개", "권", "자루", "장", "통", "송이")  # more than three still sounds ordinary
 
 # Korean modifier | English | noun kinds
 _ADJECTIVES = """
@@ -66,7 +68,7 @@ def _modified(noun: Noun, korean: str, english: str, article: str, generic: bool
     text = f"{english} {noun.english}".strip()
     if noun.countable and article == "the":
         text = f"the {text}"
-    elif noun.countable and generic and article == "a":
+    elif noun.countable and (article == "plural" or (generic and article == "a")):
         text = f"{english} {noun.plural}".strip()
     elif noun.countable and article == "a":
         text = with_article(text)
@@ -75,7 +77,7 @@ def _modified(noun: Noun, korean: str, english: str, article: str, generic: bool
 
 def counted(noun: Noun, draw: Draw) -> Phrase:
     """Some of them: 책 두 권, two books; 물 한 잔, a glass of water."""
-    korean, english = draw.pick(NUMBERS)
+    korean, english = draw.pick(NUMBERS if noun.counter in _MANY else NUMBERS[:3])
     if noun.countable:
         name = noun.english if english == "one" else noun.plural
         text = f"{english} {name}"
@@ -121,8 +123,9 @@ def object_phrase(
     Args:
         noun: the noun.
         draw: where choices come from.
-        article: "a", "the" or "": what a bare countable noun gets in English.
-        objects: ANY way, the noun ALONE, or GENERIC: what is generally so, in the plural.
+        article: "a", "the", "plural" or "": what a bare countable noun gets in English.
+        objects: ANY way; UNCOUNTED, any way but "two apples"; the noun ALONE; or GENERIC: what
+            is generally so, in the plural.
         may_count: "two apples" sounds right here.
     """
     choice = draw.pick(range(20))
@@ -131,14 +134,13 @@ def object_phrase(
         phrase = with_adjective(noun, draw, article, generic)
         if phrase:
             return phrase
-    if objects != ANY or article == "":
+    if objects in (ALONE, GENERIC) or article == "":
         return bare(noun, article, generic)
-    if choice in (3, 4, 5) and noun.counter and may_count and article == "a":
+    if choice in (3, 4, 5) and noun.counter and may_count and objects == ANY and article != "the":
         return counted(noun, draw)
-    if choice in (6, 7, 8) and noun.countable:
-        return pointed(noun, draw, definite=article == "a")
-    if choice == 9 and noun.countable and noun.counter:
-        return pointed(noun, draw, several=True, definite=article == "a")
-    if choice == 10 and noun.kinds & {"findable", "fixable"}:
+    if choice in (6, 7, 8, 9) and noun.countable and not noun.kinds & {"cleanable", "ride"}:
+        several = choice == 9 and bool(noun.counter)
+        return pointed(noun, draw, several=several, definite=article != "the")
+    if choice == 10 and noun.kinds & {"lost", "fixable"}:
         return owned(noun, draw)
     return bare(noun, article)

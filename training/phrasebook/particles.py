@@ -35,7 +35,7 @@ def drop_final(word: str) -> str:
 
 
 def add_final(word: str, consonant: str) -> str:
-    """Puts ㄴ, ㄹ or ㅆ under the last syllable; a ㄹ already there gives way: 가 → 갈, 만들 → 만든.
+    """Puts ㄴ, ㄹ or ㅆ under the last syllable, in place of a ㄹ there: 가 → 갈, 만들 → 만든.
 
     Raises:
         ValueError: when the last syllable ends in a consonant other than ㄹ.

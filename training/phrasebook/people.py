@@ -93,3 +93,11 @@ OBJECT_PEOPLE = (
     *NAMES,
     *(person for person in PEOPLE if person.tags & {"pronoun", "definite"}),
 )
+
+
+def confusable(one: Person, two: Person) -> bool:
+    """Whether a reader may take the two for one: Sujin and she, the boy and he, they and they."""
+    if one is two or {one.english, two.english} == {"I", "we"}:
+        return True
+    same = one.pronoun == two.pronoun or not (one.pronoun and two.pronoun)
+    return "pronoun" in one.tags | two.tags and same

@@ -1,6 +1,6 @@
 """Reasons and what follows from them: the material of `because`, `so`, `if`, `when` and `but`.
 
-Each block is a reason and its results, one a line: verb | Korean before the verb | English after it.
+Each block is a reason and its results, one a line: verb | Korean before it | English after it.
 A result that starts with "-" is what the reason prevents. {poss} becomes my, his, her, ….
 """
 

@@ -2,7 +2,6 @@
 
 from training.phrasebook import particles
 from training.phrasebook.clauses import (
-    INTIMATE,
     POLITE,
     Entry,
     Event,
@@ -17,7 +16,7 @@ from training.phrasebook.clauses import (
 )
 from training.phrasebook.draw import Draw
 from training.phrasebook.english import predicate, sentence
-from training.phrasebook.noun_phrases import ALONE, ANY, GENERIC
+from training.phrasebook.noun_phrases import ALONE, ANY, GENERIC, UNCOUNTED
 from training.phrasebook.people import ANSWERED, ASKED, SPOKEN_NAMES, YOU, Person
 from training.phrasebook.places import FUTURE, HABIT, NOW, PAST
 
@@ -124,14 +123,25 @@ def answer(draw: Draw) -> Entry | None:
     )
 
 
+# Deeds that one asks a stranger to do, or not to do.
+_REQUESTED = {
+    "please": {"open", "close", "clean", "wipe", "make", "fix", "buy", "sing", "play the", "read",
+               "write", "draw", "cook"},
+    "please not": {"open", "close", "sing", "play the", "play+", "run", "swim", "dance", "wipe",
+                   "draw", "ride"},
+}  # fmt: skip
+
+
 def request(draw: Draw) -> Entry | None:
     """창문을 열어 주세요 ↔ Please open the window; 창문을 열어 ↔ Open the window."""
-    event = draw_event(draw, "i", YOU, ANY)
-    if event.manner == "alone":
+    kind = draw.pick(("please", "please not", "order", "order not", "lets", "lets not"))
+    event = draw_event(draw, "i", YOU, UNCOUNTED if kind.endswith("not") else ANY)
+    if event.manner == "alone" or (event.companion and not kind.startswith("lets")):
+        return None
+    if event.verb.name not in _REQUESTED.get(kind, {event.verb.name}):
         return None
     verb, words = event.verb, " ".join([event.verb.english.base, *event.english_words()])
     stem = verb.korean
-    kind = draw.pick(("please", "please not", "order", "order not", "lets", "lets not"))
     if event.frame.plain_verb and kind.startswith("please"):
         return None  # 드세요, 주무세요: an honorific verb that the tables do not have
     korean, english = {
@@ -204,7 +214,7 @@ def _when(person: Person, event: Event, aspect: str, korean: str, english: str):
 
 
 def _why(person: Person, event: Event, aspect: str, korean: str, english: str):
-    if aspect != "past" or event.manner:
+    if aspect != "past" or event.manner or event.verb.name in ("find", "lose"):
         return None
     return (
         _korean(person, aspect, event, ["왜", korean, *event.korean_words()]),

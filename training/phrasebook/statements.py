@@ -14,7 +14,7 @@ from training.phrasebook.clauses import (
 )
 from training.phrasebook.draw import Draw
 from training.phrasebook.english import sentence, with_article
-from training.phrasebook.noun_phrases import ALONE, ANY, GENERIC, NUMBERS
+from training.phrasebook.noun_phrases import ALONE, ANY, GENERIC, NUMBERS, UNCOUNTED
 from training.phrasebook.nouns import of_kind
 from training.phrasebook.people import NARRATED, Person
 from training.phrasebook.places import FUTURE, HABIT, NOW, OFTEN, PAST, THEN, USUALLY, Time
@@ -108,9 +108,9 @@ def duty(draw: Draw) -> Entry | None:
 def wish(draw: Draw) -> Entry | None:
     """나는 물을 마시고 싶다 ↔ I want to drink water."""
     negative = draw.chance(0.2)
-    if draw.chance(0.3):
-        return _tell(draw, "w", "past_want", PAST, timeless=0.4, negative=negative)
-    return _tell(draw, "w", "want", FUTURE, timeless=0.5, negative=negative)
+    aspect, times = ("past_want", PAST) if draw.chance(0.3) else ("want", FUTURE)
+    objects = UNCOUNTED if negative else ANY
+    return _tell(draw, "w", aspect, times, timeless=0.5, negative=negative, objects=objects)
 
 
 def negative(draw: Draw) -> Entry | None:
@@ -119,9 +119,13 @@ def negative(draw: Draw) -> Entry | None:
     if kind == "present":
         return _tell(draw, "h", "present", (), timeless=1.0, negative=True, objects=GENERIC)
     if kind == "progressive":
-        return _tell(draw, "g", "progressive", NOW, negative=True)
+        return _tell(draw, "g", "progressive", NOW, negative=True, objects=UNCOUNTED)
     mode, times = ("p", PAST) if kind == "past" else ("f", FUTURE)
-    return _tell(draw, mode, kind, times, timeless=0.2, negative=True)
+    return _tell(draw, mode, kind, times, timeless=0.2, negative=True, objects=UNCOUNTED)
+
+
+_IN_GROUPS = {"eat", "drink", "watch", "listen to", "study", "play+", "play", "sing", "dance",
+              "exercise", "swim", "run", "take a walk", "rest", "cook", "work"}  # fmt: skip
 
 
 def indefinite_subject(draw: Draw) -> Entry | None:
@@ -138,7 +142,7 @@ def indefinite_subject(draw: Draw) -> Entry | None:
     )
     person = Person(korean, korean, english, "he" if one else "they", "", tags)
     event = draw_event(draw, "g", person)
-    if event.manner == "alone" or not event.place:
+    if event.manner == "alone" or not event.place or not (one or event.verb.name in _IN_GROUPS):
         return None
     aspect = draw.pick(("progressive", "past_progressive"))
     stem = korean_stem(event.verb.korean, aspect)

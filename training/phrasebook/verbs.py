@@ -1,7 +1,7 @@
 """Verbs. Columns: stem | infinitive | form before 으 if irregular | English | past | -ing
 
-Empty English past and -ing are regular (-ed, -ing). Verbs with a noun before 하다 (공부하다) negate as
-공부하지 않아 in speech; the others as 안 먹어.
+Empty English past and -ing are regular (-ed, -ing). Verbs with a noun before 하다 (공부하다)
+negate as 공부하지 않아 in speech; the others as 안 먹어.
 """
 
 from dataclasses import dataclass
@@ -90,7 +90,7 @@ class Verb:
 def _parse(line: str) -> Verb:
     stem, infinitive, eu, name, past, ing = (cell.strip() for cell in line.split("|"))
     base = name.rstrip("+")
-    long_negation = stem.endswith("하") and stem not in _SHORT_NEGATION
+    long_negation = stem.endswith(("하", "춤추")) and stem not in _SHORT_NEGATION
     kind = EXISTENCE if stem == "있" else VERB
     korean = Stem(stem, infinitive, kind, eu, long_negation=long_negation)
     return Verb(name, korean, EnglishVerb(base, past or base + "ed", ing or base + "ing"))
