@@ -53,7 +53,7 @@ class Mark(keras.metrics.Metric):
         self.value.assign(ops.cast(found, "float32"))
 
     def result(self):
-        return self.value
+        return ops.convert_to_tensor(self.value)
 
 
 class Seen(keras.callbacks.Callback):
@@ -110,8 +110,9 @@ def expected(batches, first, count):
     return [mark(*batches.batch(*divmod(step, n))) for step in range(first, first + count)]
 
 
-@pytest.mark.parametrize("prefetch", [0, 3])
-@pytest.mark.parametrize(("start", "steps", "epochs"), [(0, 5, 3), (7, 1, 4), (3, 20, 2)])
+@pytest.mark.parametrize(
+    ("prefetch", "start", "steps", "epochs"), [(0, 0, 5, 3), (3, 7, 1, 4), (3, 3, 20, 2)]
+)
 def test_fit_sees_the_steps_in_order(batches, store, prefetch, start, steps, epochs):
     assert len(set(expected(batches, 0, 30))) > 25
     stream = TrainingStream(batches, start_step=start, prefetch=prefetch)
