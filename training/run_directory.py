@@ -44,13 +44,16 @@ class RunDirectory:
     def start(self, recipe: Recipe, data: Path) -> None:
         """Makes the directory for a new run.
 
+        A run that failed before its first update, such as over a missing file, may be started
+        again.
+
         Raises:
-            ConfigError: when a run has been started there before.
+            ConfigError: when a run has trained there before.
         """
-        if self.recipe_file.exists():
+        if self.log.exists():
             raise ConfigError(
                 f"{self.path}: run directory is in use; expected a new or empty directory. "
-                "Received one with a recipe.toml. Resume it with `python -m training resume "
+                "Received one with a log.csv. Resume it with `python -m training resume "
                 f"{self.path}`, or name another with --run."
             )
         self.path.mkdir(parents=True, exist_ok=True)

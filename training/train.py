@@ -172,9 +172,9 @@ class _Training:
         recipe, run = self.recipe, self.run_directory
         self.say(f"[bold]{recipe.name}[/] on Keras {keras.version()} ({keras.backend.backend()})")
         self.say(f"Run directory {run.path}: recipe, tokenizer, logs, states, checkpoints")
+        text = TrainingText(recipe, self.data, self.say)  # writes a generated corpus, if any
         self.valid = read_pairs(recipe.data.valid, self.data)
         self.test = read_pairs(recipe.data.test, self.data) if recipe.data.test else None
-        text = TrainingText(recipe, self.data, self.say)
         self.tokenizers = text.tokenizers(run)
         self.model = build_model(recipe, self.tokenizers)
         store = text.encode(run, self.tokenizers, self.model.config)

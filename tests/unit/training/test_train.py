@@ -1,0 +1,74 @@
+"""The parts of a training run that need no training."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from training.recipe import ConfigError, load_recipe
+from training.run_directory import RunDirectory
+from training.schedules import InverseSquareRoot, Noam
+from training.train import build_model, build_optimizer, periods
+
+
+@pytest.mark.parametrize(
+    ("step", "last", "expected"),
+    [
+        (0, 10, [(0, 4), (4, 8), (8, 10)]),
+        (6, 10, [(6, 8), (8, 10)]),  # the rest of the interrupted period comes first
+        (8, 10, [(8, 10)]),
+        (10, 10, []),
+        (0, 3, [(0, 3)]),
+    ],
+)
+def test_periods_end_on_the_same_steps_after_a_resume(step, last, expected):
+    assert periods(step, last, 4) == expected
+
+
+@dataclasses.dataclass
+class Config:
+    width: int = 64
+
+
+def test_optimizer_follows_the_recipe():
+    changes = ["train.beta_2=0.9", "train.clip_norm=0", "train.epsilon=1e-6", "train.seed=3"]
+    optimizer = build_optimizer(load_recipe("luong_tiny", changes), None)
+    assert (optimizer.beta_2, optimizer.epsilon, optimizer.global_clipnorm) == (0.9, 1e-6, None)
+    schedule = optimizer._learning_rate
+    assert isinstance(schedule, InverseSquareRoot)
+    assert schedule.get_config() == {"peak": 0.001, "warmup_steps": 500}
+
+
+def test_schedules_are_the_named_ones():
+    noam = ["train.schedule=noam", "train.warmup_steps=7"]
+    schedule = build_optimizer(load_recipe("luong_tiny", noam), Config())._learning_rate
+    assert isinstance(schedule, Noam)
+    assert schedule.get_config() == {"width": 64, "warmup_steps": 7, "scale": 0.001}
+    constant = build_optimizer(load_recipe("luong_tiny", ["train.schedule=constant"]), Config())
+    assert float(constant.learning_rate) == pytest.approx(0.001)
+    with pytest.raises(ConfigError, match=r"train\.schedule does not suit luong_tiny"):
+        build_optimizer(load_recipe("luong_tiny", noam), object())
+
+
+@pytest.mark.parametrize("change", ["model.preset=luong_tinny", "model.overrides.drop=0.1"])
+def test_model_that_cannot_be_built_is_a_mistake_in_the_recipe(change):
+    class Tokenizer:
+        vocabulary_size = 9
+
+    with pytest.raises(ConfigError, match=r"luong_tiny: \[model\] cannot be built"):
+        build_model(load_recipe("luong_tiny", [change]), (Tokenizer, Tokenizer))
+
+
+def test_run_directory_gives_back_what_it_was_started_with(tmp_path):
+    run, recipe = RunDirectory(tmp_path / "run"), load_recipe("luong_tiny", ["train.steps=5"])
+    run.start(recipe, tmp_path)
+    assert run.load() == (recipe, Path(tmp_path))
+    run.start(recipe, tmp_path)  # nothing was trained yet
+    run.log.write_text("step\n")
+    with pytest.raises(ConfigError, match="run directory is in use"):
+        run.start(recipe, tmp_path)
+
+
+def test_directory_without_a_run_cannot_be_resumed(tmp_path):
+    with pytest.raises(ConfigError, match="not a run; expected a directory with recipe"):
+        RunDirectory(tmp_path).load()
