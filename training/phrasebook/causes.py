@@ -128,6 +128,8 @@ def whenever(draw: Draw) -> Entry | None:
     act, person = reason.act, reason.person
     if "two" in act.english or act.english == "to the hospital" or act.verb.name == "wear":
         return None
+    if act.prevented and act.english.startswith("a "):
+        return None  # "does not meet a friend" wants a plural, which the acts do not have
     ending = korean_act(act, korean_stem(act.verb.korean, "present", act.prevented))
     main = english_act(act, person, "present", act.prevented)
     return Entry(

@@ -126,6 +126,8 @@ def draw_event(draw: Draw, mode: str, person: Person, objects: str = ANY) -> Eve
     if frame.objects:
         noun = draw.pick(frame.objects)
         object_ = object_phrase(noun, draw, frame.article, objects, frame.counted)
+        if object_.korean.startswith(f"{person.korean}의 "):
+            return draw_event(draw, mode, person, objects)  # nobody finds "Minsu's bag" but others
     place = draw.pick(frame.places) if frame.places and draw.chance(0.5) else None
     if place and object_ and object_.head == "house":
         place = None  # 집에서 집을

@@ -89,7 +89,7 @@ FRAMES: tuple[Frame, ...] = (
     Frame("listen to", "music song", "home room cafe park", "pghfbwi", manner="quietly alone"),
     Frame("study", "study", "home school library cafe room", "pghfbwim", week=True, social=True,
           manner="hard alone quietly"),
-    Frame("learn", "language", "school", "pgfwm", manner="hard quickly", week=True),
+    Frame("learn", "language", "school", "pgfwm", manner="quickly", week=True),
     Frame("teach", "study", "school", "pghf", who="adult", week=True),
     Frame("clean", "cleanable", "", "pghfbim", "the", manner="quickly alone"),
     Frame("wipe", "wipe", "", "pghfim", "the", manner="quickly"),

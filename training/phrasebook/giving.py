@@ -73,6 +73,8 @@ def with_people(draw: Draw) -> Entry | None:
                                ("progressive", ())))  # fmt: skip
     if (name == "meet" and "progressive" in aspect) or (name == "see" and aspect != "past"):
         return None
+    if name == "wait for" and aspect == "want":
+        return None
     time = draw.pick(times) if times and draw.chance(0.7) else None
     if time and place and "day" in place.tags and time.part in ("evening", "night"):
         return None

@@ -82,6 +82,7 @@ SHARES: tuple[tuple[Template, int], ...] = (
     (joined.both_like, 600),
 )
 _DRAWS_PER_SENTENCE = 60
+_ENGLISH_WORDS = range(3, 15)
 
 
 @cache
@@ -102,7 +103,7 @@ def entries() -> tuple[Entry, ...]:
         wanted = len(found) + share
         for _ in range(share * _DRAWS_PER_SENTENCE):
             entry = template(draw)
-            if entry is not None:
+            if entry is not None and len(entry.english.split()) in _ENGLISH_WORDS:
                 _add(entry, korean, english, found)
             if len(found) == wanted:
                 break

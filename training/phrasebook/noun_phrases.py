@@ -99,6 +99,8 @@ def pointed(noun: Noun, draw: Draw, several: bool = False, definite: bool = True
 def with_adjective(noun: Noun, draw: Draw, article: str, generic: bool) -> Phrase | None:
     """빨간 사과, a red apple; None when no adjective fits the noun."""
     fitting = [entry for entry in ADJECTIVES if entry[2] & noun.kinds]
+    if article == "the":
+        fitting = [entry for entry in fitting if entry[1] != "new"]  # one fixes no new bicycle
     if not fitting:
         return None
     korean, english, _ = draw.pick(fitting)

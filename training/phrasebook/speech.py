@@ -77,6 +77,8 @@ def to_you(draw: Draw) -> Entry | None:
     event, aspect, korean_time, english_time = drawn
     negative = aspect in ("past", "future") and draw.chance(0.4)
     hidden = event.verb.english.hides_tense and aspect == "past" and not negative
+    if aspect == "progressive" and event.verb.name == "sleep":
+        return None  # nobody tells a sleeper
     if hidden and not korean_time:
         return None
     stem = korean_stem(event.verb.korean, aspect, negative, spoken=True)
@@ -101,13 +103,12 @@ def answer(draw: Draw) -> Entry | None:
         if drawn is None:
             return None
         event, aspect, *times = drawn
-    objects = event.object_
     if negative and aspect == "present" and times[1]:
         return None  # "doesn't eat apples every day" leaves open what is denied
     if aspect == "progressive" and negative and times[1] == "":
         return None
-    if "my " in (objects.english if objects else "") or "Minsu" in f"{objects}":
-        return None
+    if event.object_ and event.object_.korean.startswith("내 "):
+        return None  # 제 is what goes with 저
     if event.verb.english.hides_tense and aspect == "past" and not (times[1] or negative):
         return None
     stem = korean_stem(event.verb.korean, aspect, negative, spoken=True)
@@ -129,6 +130,8 @@ _REQUESTED = {
                "write", "draw", "cook"},
     "please not": {"open", "close", "sing", "play the", "play+", "run", "swim", "dance", "wipe",
                    "draw", "ride"},
+    "lets not": {"eat", "drink", "watch", "buy", "play+", "play", "swim", "run", "dance", "sing",
+                 "take the", "ride", "open", "close"},
 }  # fmt: skip
 
 

@@ -93,6 +93,9 @@ def bare_present(draw: Draw) -> Entry | None:
     return _tell(draw, "b", "present", (), timeless=1.0, objects=ALONE)
 
 
+_EARLIER = tuple(time for time in PAST if time.part != "hour")  # "had to … an hour ago" is odd
+
+
 def ability(draw: Draw) -> Entry | None:
     """지수는 피아노를 칠 수 있다 ↔ Jisu can play the piano."""
     return _tell(draw, "c", "can", (), timeless=1.0, negative=draw.chance(0.4), objects=ALONE)
@@ -101,14 +104,14 @@ def ability(draw: Draw) -> Entry | None:
 def duty(draw: Draw) -> Entry | None:
     """나는 내일 방을 청소해야 한다 ↔ I have to clean the room tomorrow."""
     if draw.chance(0.35):
-        return _tell(draw, "m", "past_have_to", PAST)
+        return _tell(draw, "m", "past_have_to", _EARLIER)
     return _tell(draw, "m", "have_to", FUTURE, timeless=0.4)
 
 
 def wish(draw: Draw) -> Entry | None:
     """나는 물을 마시고 싶다 ↔ I want to drink water."""
     negative = draw.chance(0.2)
-    aspect, times = ("past_want", PAST) if draw.chance(0.3) else ("want", FUTURE)
+    aspect, times = ("past_want", _EARLIER) if draw.chance(0.3) else ("want", FUTURE)
     objects = UNCOUNTED if negative else ANY
     return _tell(draw, "w", aspect, times, timeless=0.5, negative=negative, objects=objects)
 
@@ -144,6 +147,8 @@ def indefinite_subject(draw: Draw) -> Entry | None:
     event = draw_event(draw, "g", person)
     if event.manner == "alone" or not event.place or not (one or event.verb.name in _IN_GROUPS):
         return None
+    if not one and event.verb.name == "eat" and event.object_.english.startswith(("a ", "an ")):
+        return None  # three nurses do not share an egg
     aspect = draw.pick(("progressive", "past_progressive"))
     stem = korean_stem(event.verb.korean, aspect)
     return Entry(

@@ -106,6 +106,8 @@ def person_is(draw: Draw) -> Entry | None:
     if trait and (past or ("child" in person.tags and "group" in person.tags)):
         return None
     korean_time, english_time = draw.pick(_FEELING_TIMES) if past else ("", "")
+    if english_time == "last week" and feeling.english in ("hungry", "thirsty", "sleepy"):
+        return None
     if not past and not trait and draw.chance(0.4):
         korean_time, english_time = "지금", "now"
     stem = _tensed(feeling.korean, past, negative)
@@ -172,6 +174,8 @@ def existence(draw: Draw) -> Entry | None:
     number, word = draw.pick(NUMBERS)
     kind = draw.pick(("one", "none", "many", "many"))
     if kind == "many" and (word == "one" or not noun.counter):
+        return None
+    if kind == "many" and word in ("four", "five") and "ondesk" not in noun.kinds:
         return None
     what = particles.subject(noun.korean)
     what = f"{what} {number} {noun.counter}" if kind == "many" else what

@@ -13,6 +13,7 @@ from training.phrasebook.verbs import VERBS
 
 _PLAIN_SPOKEN = tuple(person for person in NARRATED if "elder" not in person.tags)  # no 있으시다
 _NEEDED = Stem("필요하", "필요해", ADJECTIVE)
+_IGNORE = Stem("모르", "몰라")  # 알다 has no -지 않다
 _NEED = EnglishVerb("need", "needed", "needing")
 
 
@@ -20,7 +21,10 @@ def having(draw: Draw) -> Entry | None:
     """그는 고양이가 두 마리 있다 ↔ He has two cats."""
     person, noun = draw.pick(_PLAIN_SPOKEN), draw.pick(of_kind("animal", "vehicle", "device"))
     number, word = draw.pick(NUMBERS[:3])
-    many, past = draw.chance(0.4) and word != "one", draw.chance(0.3)
+    if noun.english == "car" and "child" in person.tags:
+        return None
+    several = word != "one" and "device" not in noun.kinds
+    many, past = several and draw.chance(0.5), draw.chance(0.3)
     name = f"{word} {noun.plural}" if many else with_article(noun.english)
     verb = "had" if past else "has" if person.agreement == "he" else "have"
     words = [particles.topic(person.korean), particles.subject(noun.korean)]
@@ -98,13 +102,19 @@ def feeling_about_person(draw: Draw) -> Entry | None:
     ours = {"I", "we"}
     if confusable(person, other) or ours == {person.english, other.english}:
         return None
-    if "elder" in person.tags | other.tags and verb.name != "love":
+    near = person.tags & {"self", "related"}
+    if "elder" in person.tags | other.tags and (verb.name != "love" or negative):
+        return None
+    if "elder" in other.tags and not near:
         return None
     if "related" in other.tags and verb.name == "know" and person.english in ours:
         return None
     auxiliary, main = predicate(verb.english, aspect, person.agreement, negative)
     words = [person.english, auxiliary, main, other.object_]
-    stem = korean_stem(verb.korean, aspect, negative)
+    if verb.name == "know" and negative:
+        stem = _IGNORE
+    else:
+        stem = korean_stem(verb.korean, aspect, negative)
     return Entry(
         f"{particles.topic(person.korean)} {particles.object_(other.korean)} {stem.plain()}",
         sentence(" ".join(word for word in words if word)),
@@ -113,7 +123,7 @@ def feeling_about_person(draw: Draw) -> Entry | None:
 
 
 def love_and_you(draw: Draw) -> Entry | None:
-    """나는 너를 좋아해 ↔ I like you; 민수는 너를 몰라 would need another verb and is left out."""
+    """민수는 너를 좋아해 ↔ Minsu likes you; 나는 어제 너를 봤어 ↔ I saw you yesterday."""
     person = draw.pick(tuple(p for p in NARRATED if p.tags & {"self", "we", "name", "related"}))
     verb = VERBS[draw.pick(("love", "like", "hate", "meet", "help", "call", "see"))]
     aspect = draw.pick(("present", "past")) if verb.name in ("love", "like", "hate") else "past"
@@ -122,7 +132,8 @@ def love_and_you(draw: Draw) -> Entry | None:
     negative = verb.name != "see" and draw.chance(0.4)
     auxiliary, main = predicate(verb.english, aspect, person.agreement, negative, contracted=True)
     whom = "너에게" if verb.name == "call" else "너를"
-    time = draw.pick((("", ""), ("어제", "yesterday"))) if aspect == "past" else ("", "")
+    acts = verb.name not in ("love", "like", "hate")
+    time = draw.pick((("", ""), ("어제", "yesterday"))) if acts else ("", "")
     words = [person.english, auxiliary, main, "you", time[1]]
     ending = korean_stem(verb.korean, aspect, negative, spoken=True).intimate()
     korean = [particles.topic(person.korean), time[0], whom, ending]
