@@ -69,6 +69,13 @@ def test_long_and_empty_pairs_are_dropped_and_counted(tmp_path, tokenizers):
     }
 
 
+def test_limit_counts_the_end_token(tmp_path, tokenizers):
+    length = len(tokenizers[0].encode(PAIRS[1][0])) + 1
+    assert len(build(tmp_path, tokenizers, PAIRS[1:2], max_source_length=length)) == 1
+    with pytest.raises(ValueError, match="'source too long': 1"):
+        build(tmp_path, tokenizers, PAIRS[1:2], max_source_length=length - 1)
+
+
 def test_copies_are_stored_only_when_needed(tmp_path, tokenizers):
     store = build(tmp_path, tokenizers, [("a", "수", 1), ("the", "수", 3)])
     assert store.copies.tolist() == [1, 3]
