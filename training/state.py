@@ -91,7 +91,8 @@ def load_state(path: Path, model) -> Progress:
     Raises:
         ValueError: when the file's variables are not the model's, listing the differences.
     """
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:  # a loss-scaling optimizer would add its variables again
+        model.optimizer.build(model.trainable_variables)
     variables = _variables(model)
     with np.load(path) as file:
         header = json.loads(str(file["header"]))

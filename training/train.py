@@ -111,7 +111,8 @@ def build_model(recipe: Recipe, tokenizers: tuple):
         loss=LabelSmoothedCrossEntropy(recipe.train.label_smoothing),
         jit_compile=keras.backend.backend() == "jax",
     )
-    model.optimizer.build(model.trainable_variables)
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
     return model
 
 

@@ -55,6 +55,24 @@ def test_training_goes_on_bit_for_bit(saved):
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_loss_scale_is_restored_too(tmp_path):
+    models = []
+    for _ in range(2):
+        model = _toy()
+        adam = keras.optimizers.Adam(0.1)
+        scaled = keras.optimizers.LossScaleOptimizer(
+            adam, initial_scale=8.0, dynamic_growth_steps=2
+        )
+        model.compile(optimizer=scaled, loss=LabelSmoothedCrossEntropy(), jit_compile=False)
+        model.optimizer.build(model.trainable_variables)
+        models.append(model)
+    _train(models[0], 3)  # two steps with finite gradients double the scale
+    save_state(tmp_path / "state.npz", models[0], Progress(step=3))
+    load_state(tmp_path / "state.npz", models[1])
+    assert float(models[1].optimizer.dynamic_scale) == 16.0
+    assert _train(models[1], 2) == _train(models[0], 2)
+
+
 def test_dropout_state_is_part_of_it(saved):
     path, _ = saved
     with np.load(path) as file:
