@@ -6,9 +6,10 @@
     phrasebook.write("data")         # train.ko, train.en, valid.ko, …
 
 Each sentence has exactly one translation, in both directions; `grammar.py` states how. The
-held-out parts are cut by combination: all sentences that share a verb, its object and its tense
-(or, in two clauses, both verb phrases) fall into the same part, so the test asks for known words
-in new company.
+held-out parts are cut by combination: all sentences that share a verb, its object, its tense and
+their kind (statement, question, answer, …; in two clauses, both verb phrases) fall into the same
+part, so the test asks for known words in new company. The same verb and object may meet in
+training in another tense or kind.
 No data is downloaded: the same pairs come out on every machine.
 """
 

@@ -86,6 +86,7 @@ class _ModalVerb(EnglishVerb):
 
     @property
     def third(self) -> str:
+        """Has to eat, wants to eat."""
         return f"{self.third_form} {self.base.split(' ', 2)[2]}"
 
 

@@ -182,7 +182,7 @@ def which(draw: Draw) -> Entry | None:
 
 def both_like(draw: Draw) -> Entry | None:
     """나는 커피를 좋아하지만 민수는 녹차를 좋아한다 ↔ I like coffee, but Minsu likes green tea."""
-    nouns = of_kind(draw.pick(("food", "drink", "study", "sport", "animal", "book")))
+    nouns = of_kind(draw.pick(("food", "drink", "study", "sport", "animal", "story")))
     first, second = draw.pick(nouns), draw.pick(nouns)
     one, two = draw.pick(NARRATED), draw.pick(NARRATED)
     if first is second or confusable(one, two):

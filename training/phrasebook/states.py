@@ -4,7 +4,7 @@ from training.phrasebook import particles
 from training.phrasebook.adjectives import FEELINGS, THINGS, TRAITS
 from training.phrasebook.clauses import Entry
 from training.phrasebook.draw import Draw
-from training.phrasebook.english import BE_PAST, BE_PRESENT, sentence, with_article
+from training.phrasebook.english import BE_PAST, BE_PRESENT, CONTRACTIONS, sentence, with_article
 from training.phrasebook.noun_phrases import NUMBERS, PLURAL, SINGULAR
 from training.phrasebook.nouns import of_kind
 from training.phrasebook.people import NARRATED, YOU
@@ -112,10 +112,8 @@ def person_is(draw: Draw) -> Entry | None:
         korean_time, english_time = "지금", "now"
     stem = _tensed(feeling.korean, past, negative)
     spoken = person is YOU
-    be = _be(person.agreement, past, False if spoken else negative)
-    if spoken and negative:
-        stem = _tensed(feeling.korean, past, True)
-        be += "n't"
+    be = _be(person.agreement, past, negative)
+    be = CONTRACTIONS[be] if spoken and negative else be
     ending = stem.intimate() if spoken else stem.plain()
     words = [particles.topic(person.korean), korean_time, ending]
     text = f"{person.english} {be} {feeling.english} {english_time}".strip()

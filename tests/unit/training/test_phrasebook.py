@@ -25,7 +25,6 @@ GOLDEN = """
 수진은 어제 저녁에 라디오를 들었다 | Sujin listened to the radio yesterday evening
 우리 어머니는 토끼를 그리고 있다 | My mother is drawing a rabbit
 그 남자는 그때 집에서 자고 있었다 | The man was sleeping at home then
-지훈은 매일 시장에서 치즈를 산다 | Jihun buys cheese at the market every day
 그 남자는 매일 아침 축구를 한다 | The man plays soccer every morning
 우리는 자주 집에서 기타를 친다 | We often play the guitar at home
 그녀는 다음 주에 보고서를 읽을 것이다 | She will read a report next week
@@ -38,10 +37,8 @@ GOLDEN = """
 너는 어제 저녁에 문을 열었어? | Did you open the door yesterday evening?
 민수는 주말마다 수학을 가르쳐? | Does Minsu teach math every weekend?
 그들은 공책을 사고 싶어 해? | Do they want to buy a notebook?
-너는 어제 치마 두 벌을 샀어 | You bought two skirts yesterday
 너는 저 자전거를 안 탈 거야 | You won't ride that bicycle
 아니요, 준호는 자동차를 운전하지 못해요 | No, Junho can't drive a car
-네, 준호는 오늘 아침에 생선을 먹었어요 | Yes, Junho ate fish this morning
 탁자를 닦아 주세요 | Please wipe the table
 부엌을 청소하지 마 | Don't clean the kitchen
 지하철을 타지 말자 | Let's not take the subway
@@ -52,10 +49,8 @@ GOLDEN = """
 그 책상은 크지만 가볍다 | The desk is big but light
 저 셔츠는 이 코트보다 더 예쁘다 | That shirt is prettier than this coat
 우리는 어제 피곤했다 | We were tired yesterday
-우리는 요리사였다 | We were cooks
 그 여자는 작가다 | The woman is a writer
 탁자 위에 컵이 없었다 | There was no cup on the table
-지훈은 고양이가 있었다 | Jihun had a cat
 그는 셔츠가 필요하지 않다 | He does not need a shirt
 나는 어제 너를 도왔어 | I helped you yesterday
 유나는 잡지를 읽는 것을 좋아한다 | Yuna likes reading magazines
@@ -73,8 +68,6 @@ GOLDEN = """
 우리 아버지는 바쁘면 산책하지 않을 것이다 | My father will not take a walk if he is busy
 배가 고프면 식당에 가 | Go to the restaurant if you are hungry
 날씨가 좋을 때 나는 테니스를 친다 | I play tennis when the weather is nice
-그 소녀는 어제 커피를 마신 후에 편지를 썼다 |
-    The girl wrote a letter yesterday after she drank coffee
 그는 숙제를 하기 전에 한국어를 공부할 것이다 | He will study Korean before he does his homework
 지훈은 텔레비전을 보면서 커피를 마시고 있다 | Jihun is drinking coffee while watching television
 유나가 집에 돌아왔을 때 그 여자는 시를 쓰고 있었다 |
@@ -106,7 +99,7 @@ def digest() -> int:
 
 @pytest.mark.parametrize("korean_english", golden_pairs(), ids=lambda pair: pair[1])
 def test_golden_pair_is_generated(korean_english):
-    assert korean_english in set(phrasebook.pairs())
+    assert korean_english in phrasebook.pairs()
 
 
 def test_pairs_are_at_least_twenty_thousand_and_distinct():
