@@ -69,11 +69,12 @@ def test_long_and_empty_pairs_are_dropped_and_counted(tmp_path, tokenizers):
     }
 
 
-def test_limit_counts_the_end_token(tmp_path, tokenizers):
-    length = len(tokenizers[0].encode(PAIRS[1][0])) + 1
-    assert len(build(tmp_path, tokenizers, PAIRS[1:2], max_source_length=length)) == 1
-    with pytest.raises(ValueError, match="'source too long': 1"):
-        build(tmp_path, tokenizers, PAIRS[1:2], max_source_length=length - 1)
+@pytest.mark.parametrize(("side", "column"), [("source", 0), ("target", 1)])
+def test_limit_counts_the_end_token(tmp_path, tokenizers, side, column):
+    length = len(tokenizers[column].encode(PAIRS[1][column])) + 1
+    assert len(build(tmp_path, tokenizers, PAIRS[1:2], **{f"max_{side}_length": length})) == 1
+    with pytest.raises(ValueError, match=f"'{side} too long': 1"):
+        build(tmp_path, tokenizers, PAIRS[1:2], **{f"max_{side}_length": length - 1})
 
 
 def test_copies_are_stored_only_when_needed(tmp_path, tokenizers):
