@@ -119,7 +119,7 @@ class TranslationModel(keras.Model):
                 return self.search(
                     source_ids,
                     prefix_ids,
-                    None if beam_size == 1 else beam_size,
+                    beam_size,
                     num_hypotheses,
                     length_penalty,
                     min_length,
@@ -145,18 +145,21 @@ class TranslationModel(keras.Model):
         length_penalty,
         min_length,
         max_length,
+        decode_step=None,
     ):
         """Encode and search, on tensors: what `translate_ids` and every exported graph run.
 
-        Args as in `translate_ids`, all tensors except `beam_size`, which may be None for greedy.
+        Args as in `translate_ids`. `beam_size` may be an int32 scalar tensor: the graph then holds
+        both greedy and beam search, and runs the one that is asked for. `decode_step` replaces the
+        model's own, for example to change its logits.
 
         Returns:
             A dict of tensors, see `translate_ids`.
         """
         state = self.encode(source_ids)
-        limits = search.length_limits(source_ids, max_length, self.config.max_target_length)
+        decode_step = decode_step or self.decode_step
         common = {
-            "limits": limits,
+            "limits": search.length_limits(source_ids, max_length, self.config.max_target_length),
             "start_id": START_ID,
             "end_id": END_ID,
             "pad_id": PAD_ID,
@@ -165,15 +168,17 @@ class TranslationModel(keras.Model):
             "min_length": min_length,
             "source_length": ops.shape(source_ids)[1] if self.has_attention else None,
         }
-        if beam_size is None:
-            return search.greedy(self.decode_step, state, **common)
-        return search.beam(
-            self.decode_step,
-            state,
-            beam_size=beam_size,
-            num_hypotheses=num_hypotheses,
-            **common,
-        )
+
+        def greedy():
+            return search.greedy(decode_step, state, **common)
+
+        def beam():
+            sizes = {"beam_size": beam_size, "num_hypotheses": num_hypotheses}
+            return search.beam(decode_step, state, **sizes, **common)
+
+        if isinstance(beam_size, int):
+            return greedy() if beam_size == 1 else beam()
+        return ops.cond(ops.equal(beam_size, 1), greedy, beam)
 
     def get_config(self):
         return {"config": self.config.to_dict(), "name": self.name, "dtype": self.dtype_policy.name}

@@ -1,0 +1,1 @@
+"""From a checkpoint to one verified bundle: ONNX, SavedModel, tokenizer, parity report."""

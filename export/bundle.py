@@ -1,0 +1,212 @@
+"""Assembles a bundle: both formats, tokenizer, golden examples, parity report, manifest."""
+
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import tensorflow as tf
+
+import zoo
+from export import artefacts, parity
+from export.graphs import TranslationModule
+from export.onnx import convert, describe
+from export.saved_model import write_saved_model
+from serving.manifest import (
+    DecodingDefaults,
+    Languages,
+    Limits,
+    Manifest,
+    ModelInfo,
+    TokenizerFiles,
+    hash_files,
+)
+from serving.tokenizer import load_tokenizers, tokenizer_files
+from serving.translator import Translator
+from zoo.checkpoint import WEIGHTS
+
+BEAM_SIZES = (1, 4)
+
+
+def export_bundle(checkpoint, directory, examples=(), overwrite=False, report=print):
+    """Exports a checkpoint, and leaves nothing behind unless parity holds.
+
+    Args:
+        checkpoint: a checkpoint directory with its tokenizer.
+        directory: the bundle to write.
+        examples: source texts for the golden examples, beside those of the parity gate.
+        overwrite: whether an existing bundle may be replaced.
+        report: called with one line of text for each step.
+
+    Returns:
+        `(manifest, comparisons)`: a `Manifest` and a list of `Comparison`.
+
+    Raises:
+        ValueError: the checkpoint is not one, or the directory exists already.
+        RuntimeError: the model holds an operation that ONNX lacks.
+        ParityError: an artefact differs from Keras; the message names tensor, difference and
+            tolerance.
+    """
+    directory = Path(directory)
+    if directory.exists() and not overwrite:
+        raise ValueError(
+            f"{directory}: exists already; expected a new directory. "
+            "Name another, or pass --overwrite."
+        )
+    if not tokenizer_files(checkpoint):
+        raise ValueError(
+            f"{checkpoint}: no tokenizer found; expected tokenizer.model, or "
+            "tokenizer.source.model and tokenizer.target.model. Copy them beside the weights."
+        )
+    partial = directory.with_name(directory.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
+            result = _write(Path(checkpoint), partial, examples, report)
+        if directory.exists():
+            shutil.rmtree(directory)
+        partial.rename(directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return result
+
+
+def _write(checkpoint, directory, examples, report):
+    model, metadata = zoo.load_checkpoint(checkpoint)
+    tokenizers = load_tokenizers(checkpoint)
+    names = [path.name for path in tokenizer_files(checkpoint)]
+    for name in names:
+        shutil.copyfile(checkpoint / name, directory / name)
+    defaults = DecodingDefaults()
+    family = type(model).__name__.lower()
+    report(f"{family} of {model.count_params():,} parameters from {checkpoint}")
+
+    module = TranslationModule(model, *tokenizers, defaults)
+    report("writing saved_model/1")
+    write_saved_model(module, directory / "saved_model")
+    report("converting translate.onnx")
+    facts = {key: str(value) for key, value in metadata.items() if not isinstance(value, list)}
+    graph = convert(module, defaults, {"family": family, **facts})
+    onnx.save(graph, directory / "translate.onnx")
+
+    texts = [*examples, *metadata.get("examples", [])]
+    texts += parity.stress_texts(tokenizers[0], model.config.max_source_length)
+    report(f"comparing Keras, SavedModel and ONNX on {len(texts)} texts")
+    comparisons, golden = _compare(model, tokenizers, directory, texts)
+    _write_json(directory / "golden.json", golden)
+    _write_json(directory / "parity.json", [item.to_dict() for item in comparisons])
+
+    manifest = Manifest(
+        model=ModelInfo(
+            family,
+            metadata.get("preset") or family,
+            hashlib.sha256((checkpoint / WEIGHTS).read_bytes()).hexdigest(),
+            model.config.to_dict(),
+        ),
+        languages=Languages(
+            metadata.get("source_language", "und"), metadata.get("target_language", "und")
+        ),
+        limits=Limits(model.config.max_source_length, model.config.max_target_length),
+        graphs={"translate.onnx": describe(graph, defaults)},
+        attention=model.has_attention,
+        tokenizer=TokenizerFiles(names[0], names[-1]),
+        decoding=defaults,
+        producer=_producers(),
+        files=hash_files(directory),
+    )
+    manifest.write(directory)
+    _compare_texts(model, tokenizers[1], directory, golden)
+    return manifest, comparisons
+
+
+def _compare(model, tokenizers, directory, texts):
+    """Ids, scores and attention of every artefact; raises what is out of tolerance."""
+    source, target = tokenizers
+    kept, rows = parity.source_rows(source, texts, model.config.max_source_length)
+    found = [artefacts.SavedModelArtefact(directory), artefacts.OnnxArtefact(directory)]
+    comparisons, golden = [], []
+    for beam_size in BEAM_SIZES:
+        expected = artefacts.keras_translate(model, rows, beam_size)
+        for artefact in found:
+            comparison = parity.Comparison(artefact.name, beam_size)
+            received = artefact.translate_ids(rows, beam_size)
+            parity.compare(comparison, model, rows, expected, received)
+            comparisons.append(comparison)
+        golden += _golden(texts, kept, rows, expected, beam_size, target)
+    problems = [problem for comparison in comparisons for problem in comparison.problems()]
+    if problems:
+        raise parity.ParityError("\n".join(problems))
+    return comparisons, golden
+
+
+def _golden(texts, kept, rows, expected, beam_size, target):
+    """What a bundle must answer, by Keras; a text without any piece has an empty answer."""
+    positions = {index: row for row, index in enumerate(kept)}
+    golden = []
+    for index, text in enumerate(texts):
+        entry = {"source": text, "beam_size": beam_size}
+        if index in positions:
+            row = positions[index]
+            ids = expected["ids"][row, 0, : expected["lengths"][row, 0]].tolist()
+            entry["source_ids"] = rows[row][rows[row] != 0].tolist()
+            entry |= {"ids": ids, "text": target.decode(ids)}
+            entry["score"] = round(float(expected["scores"][row, 0]), 5)
+        else:
+            entry |= {"source_ids": [], "ids": [], "text": "", "score": 0.0}
+        golden.append(entry)
+    return golden
+
+
+def _compare_texts(model, target, directory, golden):
+    """Both text paths of the finished bundle: TF Serving's signature and our translator."""
+    translator = Translator.load(directory)
+    saved = artefacts.SavedModelArtefact(directory)
+    problems = []
+
+    def check(name, entries, texts):
+        for entry, text in zip(entries, texts, strict=True):
+            if text != entry["text"] and not _is_tie(model, target, entry, text):
+                problems.append(
+                    f"{name}, beam_size {entry['beam_size']}: {entry['source'][:40]!r} gives "
+                    f"{text[:60]!r}; expected {entry['text'][:60]!r}."
+                )
+
+    for beam_size in BEAM_SIZES:
+        entries = [entry for entry in golden if entry["beam_size"] == beam_size]
+        sources = [entry["source"] for entry in entries]
+        results = translator.translate(
+            sources, beam_size=beam_size, length_penalty=artefacts.PENALTY
+        )
+        check("Translator", entries, [result.text for result in results])
+        if beam_size == translator.manifest.decoding.beam_size:
+            check("SavedModel, text", entries, saved.translate_text(sources))
+    if problems:
+        raise parity.ParityError("\n".join(problems))
+
+
+def _is_tie(model, target, entry, text):
+    if not entry["source_ids"]:
+        return False
+    source_ids = np.array(entry["source_ids"], "int32")
+    found = parity.translations_within_noise(model, source_ids, entry["beam_size"])
+    return text in [target.decode(ids) for ids in found]
+
+
+def _producers():
+    packages = ("attention-zoo", "keras", "tensorflow", "tensorflow-text", "tf2onnx", "onnx")
+    versions = {}
+    for name in packages:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "unknown"
+    return versions
+
+
+def _write_json(path, value):
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,142 @@
+"""The id graph as one ONNX file: tf2onnx, then the passes of `export.rewrites`, then checks."""
+
+import contextlib
+import logging
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime
+import tf2onnx
+from onnx import numpy_helper
+from tf2onnx import tfonnx
+
+from export.graphs import ID_INPUTS, ID_OUTPUTS, id_signature
+from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
+from serving.manifest import GraphSpec, TensorSpec
+
+OPSET = 18  # the highest that tf2onnx writes
+IR_VERSION = 10  # read by onnxruntime 1.18 and later; knows inputs with defaults
+
+# The passes in their order.
+PASSES = (hoist_loop_invariants,)
+
+
+def convert(module, defaults, metadata=None):
+    """Converts the id function of a module.
+
+    Args:
+        module: a `TranslationModule`.
+        defaults: `DecodingDefaults`, the values of the inputs that a caller may leave out.
+        metadata: strings to keep inside the file.
+
+    Returns:
+        An `onnx.ModelProto`, checked and loadable.
+
+    Raises:
+        RuntimeError: the graph holds an operation that ONNX lacks, or that onnxruntime refuses.
+    """
+    with _tf2onnx_ready() as messages:
+        model, _ = tf2onnx.convert.from_function(
+            module.translate_ids, input_signature=id_signature(), opset=OPSET
+        )
+    for rewrite in PASSES:
+        rewrite(model)
+    _name_axes(model)
+    _add_defaults(model, defaults)
+    model.ir_version = IR_VERSION
+    model.producer_name = "attention-zoo"
+    onnx.helper.set_model_props(model, metadata or {})
+    _check(model, messages)
+    return model
+
+
+def describe(model, defaults):
+    """The signature of a converted model, for the manifest."""
+    values = {**vars(defaults), "prefix_ids": [[0]]}
+    inputs = [
+        TensorSpec(name, dtype.name, axes, default=values.get(name))
+        for name, dtype, axes in ID_INPUTS
+    ]
+    outputs = [
+        TensorSpec(value.name, *ID_OUTPUTS[value.name])
+        for value in sorted(model.graph.output, key=lambda v: list(ID_OUTPUTS).index(v.name))
+    ]
+    return GraphSpec(OPSET, IR_VERSION, inputs, outputs)
+
+
+@contextlib.contextmanager
+def _tf2onnx_ready():
+    """Makes tf2onnx work with this stack, keeps it quiet, and collects what it logs as errors.
+
+    Keras's private patch gives tf2onnx numpy 2; without it nothing converts. One rewriter of
+    tf2onnx is switched off: it fuses a bidirectional LSTM and forgets the lengths of padded rows.
+    """
+    from keras.src.export.tf2onnx_lib import patch_tf2onnx
+
+    messages = []
+    handler = logging.Handler(logging.ERROR)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("tf2onnx")
+    propagate, level, fuse = logger.propagate, logger.level, tfonnx.rewrite_bi_direction_lstm
+    logger.propagate = False
+    logger.setLevel(logging.ERROR)
+    logger.addHandler(handler)
+    tfonnx.rewrite_bi_direction_lstm = lambda graph, nodes: nodes
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            patch_tf2onnx()
+            yield messages
+    finally:
+        tfonnx.rewrite_bi_direction_lstm = fuse
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def _name_axes(model):
+    """Readable axis names, in place of the numbers that tf2onnx gives."""
+    axes = {name: axes for name, _, axes in ID_INPUTS}
+    axes.update({name: axes for name, (_, axes) in ID_OUTPUTS.items()})
+    for value in [*model.graph.input, *model.graph.output]:
+        del value.type.tensor_type.shape.dim[:]
+        for axis in axes[value.name]:
+            value.type.tensor_type.shape.dim.add().dim_param = axis
+    ranks = {name: i for i, name in enumerate([*(n for n, _, _ in ID_INPUTS), *ID_OUTPUTS])}
+    for values in (model.graph.input, model.graph.output):
+        ordered = sorted(values, key=lambda value: ranks[value.name])
+        del values[:]
+        values.extend(ordered)
+
+
+def _add_defaults(model, defaults):
+    """An initializer that is also an input may be left out by the caller."""
+    values = {"prefix_ids": [[0]], **vars(defaults)}
+    for name, dtype, _ in ID_INPUTS:
+        if name in values:
+            array = np.asarray(values[name], dtype.as_numpy_dtype)
+            model.graph.initializer.append(numpy_helper.from_array(array, name))
+
+
+def _check(model, messages):
+    """tf2onnx only logs what it cannot convert: check, load and compare the names."""
+    found = list(dict.fromkeys(messages))
+    inputs = [value.name for value in model.graph.input]
+    if inputs != [name for name, _, _ in ID_INPUTS]:
+        found.append(f"unexpected graph inputs {inputs}; a tensor was captured from outside")
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 4
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # whatever the checker or the runtime raises, the export fails
+        found.append(str(error))
+    if found:
+        raise RuntimeError(
+            "export.onnx: the graph does not convert; expected operations that tf2onnx knows. "
+            "Received:\n  " + "\n  ".join(found) + "\nWrite the layer in plainer operations."
+        )
