@@ -92,7 +92,6 @@ def source_row(tokenizer: Tokenizer, text: str, max_length: int) -> list[int]:
     return [*tokenizer.encode(text)[: max_length - 1], END_ID]
 
 
-@keras.saving.register_keras_serializable(package="attention_zoo")
 class _Scorer(keras.Model):
     """The model in inference mode, compiled with the metric of validation instead of training.
 

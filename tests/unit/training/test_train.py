@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from training.building import build_model, build_optimizer
 from training.recipe import ConfigError, load_recipe
 from training.run_directory import RunDirectory
 from training.schedules import InverseSquareRoot, Noam
-from training.train import build_model, build_optimizer, periods
+from training.train import periods
 
 
 @pytest.mark.parametrize(

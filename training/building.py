@@ -1,0 +1,78 @@
+"""Makes what a recipe describes: the optimizer, the compiled model, the batches."""
+
+import keras
+
+import zoo
+from training.batching import Batches
+from training.losses import LabelSmoothedCrossEntropy
+from training.recipe import ConfigError, Recipe
+from training.schedules import InverseSquareRoot, Noam
+
+
+def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
+    """Returns Adam with the recipe's schedule and clipping.
+
+    Args:
+        recipe: the recipe.
+        config: the model's configuration; `noam` needs its `width`.
+
+    Raises:
+        ConfigError: `noam` with a model that has no width.
+    """
+    settings = recipe.train
+    rate = settings.learning_rate
+    if settings.schedule == "inverse_square_root":
+        rate = InverseSquareRoot(rate, settings.warmup_steps)
+    elif settings.schedule == "noam":
+        if not hasattr(config, "width"):
+            raise ConfigError(
+                f"{recipe.name}: train.schedule does not suit {recipe.model.preset}; expected a "
+                'Transformer, whose width sets the height of "noam". Received "noam". Use '
+                '"inverse_square_root".'
+            )
+        rate = Noam(config.width, settings.warmup_steps, scale=rate)
+    return keras.optimizers.Adam(
+        rate,
+        beta_1=settings.beta_1,
+        beta_2=settings.beta_2,
+        epsilon=settings.epsilon,
+        global_clipnorm=settings.clip_norm or None,
+    )
+
+
+def build_model(recipe: Recipe, tokenizers: tuple):
+    """Returns the recipe's model, compiled, with the optimizer's variables made.
+
+    Raises:
+        ConfigError: the preset or an override is not one of zoo's.
+    """
+    try:
+        model = zoo.build(
+            recipe.model.preset,
+            vocabulary_size=tokenizers[0].vocabulary_size,
+            target_vocabulary_size=tokenizers[1].vocabulary_size,
+            **recipe.model.overrides,
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{recipe.name}: [model] cannot be built: {error}") from error
+    model.compile(
+        optimizer=build_optimizer(recipe, model.config),
+        loss=LabelSmoothedCrossEntropy(recipe.train.label_smoothing),
+        jit_compile=keras.backend.backend() == "jax",
+    )
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def build_batches(recipe: Recipe, store, tokenizers: tuple) -> Batches:
+    """Returns the training batches; their order depends on the recipe's seed alone."""
+    settings = recipe.train
+    return Batches(
+        store,
+        tokens_per_batch=settings.batch_tokens,
+        max_sentences=settings.batch_sentences,
+        seed=settings.seed,
+        sampling_alpha=settings.sampling_alpha or None,
+        tokenizers=tokenizers,
+    )
