@@ -1,0 +1,80 @@
+"""The whole way in one go: train on the phrasebook, export, translate, look at the attention.
+
+Runs the project's own commands one after the other and prints each. What an earlier run has made
+is kept: a finished training, an interrupted one (it goes on), an exported bundle.
+"""
+
+import hashlib
+import json
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HOME = Path("runs/demo")
+RUN, DATA, BUNDLE = HOME / "training", HOME / "data", HOME / "bundle"
+SENTENCE = "나는 오늘 아침에 사과를 먹었다"
+NUM_SHOWN = 8
+
+
+def run(*arguments, **options):
+    """Prints a command and runs it; stops the demo when it fails."""
+    print(f"\n$ python {shlex.join(map(str, arguments))}", flush=True)
+    command = [sys.executable, *map(str, arguments)]
+    result = subprocess.run(command, check=False, **options)
+    if result.returncode:
+        sys.exit(result.returncode)
+    return result
+
+
+def train():
+    """Trains, goes on with an interrupted training, or keeps a finished one."""
+    if (RUN / "final" / "config.json").exists():
+        print(f"\n{RUN}/final is there: training is done (delete {HOME} to start again)")
+    elif (RUN / "recipe.toml").exists():
+        run("-m", "training", "resume", RUN)
+    else:
+        run("-m", "training", "train", "phrasebook", "--data", DATA, "--run", RUN)
+
+
+def export():
+    """Exports, unless the bundle was made from these very weights."""
+    weights = hashlib.sha256((RUN / "final" / "model.weights.h5").read_bytes()).hexdigest()
+    manifest = BUNDLE / "manifest.json"
+    if manifest.exists() and json.loads(manifest.read_text())["model"]["revision"] == weights:
+        print(f"\n{BUNDLE} is there and up to date")
+    else:
+        run("-m", "export", RUN / "final", BUNDLE, "--overwrite")
+
+
+def translate():
+    """Prints held-out sentences with their translations by onnxruntime, and the BLEU of all."""
+    source, reference = DATA / "test.ko", DATA / "test.en"
+    run("-m", "training", "evaluate", BUNDLE, "--source", source, "--reference", reference)
+    lines = source.read_text(encoding="utf-8").splitlines()[:NUM_SHOWN]
+    result = run(
+        *("-m", "serving", "translate", BUNDLE),
+        input="\n".join(lines),
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    for korean, english in zip(lines, result.stdout.splitlines(), strict=True):
+        print(f"  {korean}\n    → {english}")
+
+
+def main():
+    """Runs all steps and says how long they took."""
+    started = time.perf_counter()
+    HOME.mkdir(parents=True, exist_ok=True)
+    train()
+    export()
+    translate()
+    run("-m", "serving", "attend", BUNDLE, SENTENCE, "--png", HOME / "attention.png")
+    seconds = time.perf_counter() - started
+    print(f"\nDone in {seconds:.0f} s. Checkpoint, bundle and heat map are in {HOME}.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""`python -m export.compare CHECKPOINT BUNDLE FILE`: parity on a whole file of sentences.
+
+Translates each sentence with Keras, the SavedModel and the ONNX file of a bundle, by greedy search
+and a beam of 4, and counts how many get the same token ids. Sentences that differ are listed with
+the difference in score.
+"""
+
+import argparse
+import gzip
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def compare_file(checkpoint, bundle, texts, batch_size, track):
+    """Compares a bundle with its checkpoint.
+
+    Args:
+        checkpoint: checkpoint directory.
+        bundle: bundle directory made from it.
+        texts: source sentences; those without any piece are left out.
+        batch_size: sentences translated together.
+        track: function that shows progress over a sequence, given a description.
+
+    Returns:
+        A list of `Comparison`.
+    """
+    import zoo
+    from export import artefacts, parity
+    from export.bundle import BEAM_SIZES
+    from serving.tokenizer import load_tokenizers
+
+    model, _ = zoo.load_checkpoint(checkpoint)
+    source, _ = load_tokenizers(bundle)
+    limit = model.config.max_source_length
+    texts = sorted(texts, key=lambda text: len(source.encode(text)))
+    found = [artefacts.SavedModelArtefact(bundle), artefacts.OnnxArtefact(bundle)]
+    comparisons = []
+    for beam_size in BEAM_SIZES:
+        results = [parity.Comparison(artefact.name, beam_size) for artefact in found]
+        starts = range(0, len(texts), batch_size)
+        for start in track(starts, f"beam {beam_size}"):
+            _, rows = parity.source_rows(source, texts[start : start + batch_size], limit)
+            if not len(rows):
+                continue
+            expected = artefacts.keras_translate(model, rows, beam_size)
+            for artefact, result in zip(found, results, strict=True):
+                received = artefact.translate_ids(rows, beam_size)
+                parity.compare(result, model, rows, expected, received)
+        comparisons += results
+    return comparisons
+
+
+def main(arguments=None):
+    """Runs the command; its status is 1 when a sentence differs by more than a tie."""
+    parser = argparse.ArgumentParser(prog="python -m export.compare", description=__doc__)
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("file", type=Path, help="source sentences, one a line; .gz allowed")
+    parser.add_argument("--batch-size", type=int, default=50)
+    options = parser.parse_args(arguments)
+
+    from rich.progress import track
+
+    opened = gzip.open if options.file.suffix == ".gz" else open
+    try:
+        with opened(options.file, "rt", encoding="utf-8") as file:
+            texts = file.read().splitlines()
+        comparisons = compare_file(
+            options.checkpoint, options.bundle, texts, options.batch_size, track
+        )
+    except (ValueError, OSError) as error:
+        print(f"export.compare: {error}", file=sys.stderr)
+        return 2
+    for item in comparisons:
+        search = "greedy" if item.beam_size == 1 else f"beam {item.beam_size}"
+        same = f"{item.rows - len(item.different) - len(item.ties)} of {item.rows}"
+        largest = ", ".join(f"{name} within {v:.1e}" for name, v in sorted(item.largest.items()))
+        print(f"Keras = {item.artefact:10} {search:6}: {same} with the same ids; {largest}")
+        for kind, entries in (("tie", item.ties), ("DIFFERENT", item.different)):
+            for entry in entries:
+                print(f"    {kind}: row {entry['row']}, score {entry['score_difference']:+.2e}")
+    return int(any(item.different for item in comparisons))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
