@@ -50,23 +50,19 @@ def export_bundle(checkpoint, directory, examples=(), overwrite=False, report=pr
         ParityError: an artefact differs from Keras; the message names tensor, difference and
             tolerance.
     """
-    directory = Path(directory)
+    checkpoint, directory = Path(checkpoint), Path(directory)
     if directory.exists() and not overwrite:
         raise ValueError(
             f"{directory}: exists already; expected a new directory. "
             "Name another, or pass --overwrite."
         )
-    if not tokenizer_files(checkpoint):
-        raise ValueError(
-            f"{checkpoint}: no tokenizer found; expected tokenizer.model, or "
-            "tokenizer.source.model and tokenizer.target.model. Copy them beside the weights."
-        )
+    names = [path.name for path in tokenizer_files(checkpoint)]
     partial = directory.with_name(directory.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            result = _write(Path(checkpoint), partial, examples, report)
+            result = _write(checkpoint, partial, names, examples, report)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -75,10 +71,9 @@ def export_bundle(checkpoint, directory, examples=(), overwrite=False, report=pr
     return result
 
 
-def _write(checkpoint, directory, examples, report):
+def _write(checkpoint, directory, names, examples, report):
     model, metadata = zoo.load_checkpoint(checkpoint)
     tokenizers = load_tokenizers(checkpoint)
-    names = [path.name for path in tokenizer_files(checkpoint)]
     for name in names:
         shutil.copyfile(checkpoint / name, directory / name)
     defaults = DecodingDefaults()
