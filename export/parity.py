@@ -147,10 +147,12 @@ def stress_texts(tokenizer, max_source_length, seed=0):
         ids = rng.integers(first, tokenizer.vocabulary_size, count).tolist()
         return tokenizer.decode(ids)
 
-    lengths = [1, 2, 3, 5, 8, 13, 21, 34]
-    texts = [random_text(min(n, max_source_length - 1)) for n in lengths]
     special = ["", "☃ 𝄞 ꙮ", "🙂 👩‍👩‍👧‍👦", "Hello 세계, мир!", "a a a a a a a a"]
-    return special + texts + texts[:2] + [random_text(max_source_length - 1)]
+    texts = [random_text(count) for count in (1, 2, 3, 5, 8, 13, 21, 34)]
+    longest = random_text(8)
+    while len(tokenizer.encode(longest)) < max_source_length - 1:
+        longest += " " + random_text(8)
+    return [*special, *texts, *texts[:2], longest]
 
 
 def source_rows(tokenizer, texts, max_source_length):
