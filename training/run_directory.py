@@ -21,6 +21,7 @@ class RunDirectory:
         data/                encoded training pairs
         log.csv              step, loss, learning_rate: one row an update
         evaluations.csv      step, loss, perplexity, bleu, chrf, seconds
+        tensorboard/         the same curves for `tensorboard --logdir`
         state/state.npz      the resumable state
         checkpoints/         step-N.weights.h5, the last few evaluated weights
         best/  final/        checkpoint directories
@@ -36,6 +37,7 @@ class RunDirectory:
         self.store = self.path / "data"
         self.log = self.path / "log.csv"
         self.evaluations = self.path / "evaluations.csv"
+        self.tensorboard = self.path / "tensorboard"
         self.state = self.path / "state" / "state.npz"
         self.checkpoints = self.path / "checkpoints"
         self.best = self.path / "best"

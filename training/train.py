@@ -17,6 +17,7 @@ from training.recipe import Recipe
 from training.run_directory import RunDirectory, TrainingText, read_pairs
 from training.scoring import PerplexityScorer, score_texts
 from training.state import Progress, load_state
+from training.tensorboard_log import TensorBoardLog
 
 
 def train(
@@ -121,8 +122,10 @@ class _Training:
 
     def _fit(self) -> None:
         settings, run, progress = self.recipe.train, self.run_directory, self.progress
+        self.tensorboard = self._open_tensorboard()
         callbacks = [
             CurveLog(run.log, progress),
+            *([self.tensorboard] if self.tensorboard else []),
             PeriodicEvaluation(
                 run.evaluations,
                 progress,
@@ -150,6 +153,13 @@ class _Training:
             )
             self.say(self.latest)  # not from the callback: Keras's bar is still open there
 
+    def _open_tensorboard(self) -> TensorBoardLog | None:
+        try:
+            return TensorBoardLog(self.run_directory.tensorboard, self.progress)
+        except ImportError as error:
+            self.say(f"No logs for TensorBoard: {error}. To get them: pip install tensorboard")
+            return None
+
     def _evaluate(self, model) -> dict:
         perplexity = self.perplexity.score()
         count = self.recipe.train.valid_sentences or None
@@ -165,6 +175,8 @@ class _Training:
     def _keep(self, model, scores: dict, is_best: bool) -> None:
         step, run = self.progress.step, self.run_directory
         self.latest = f"Step {step}: {_line(scores)}{'  [bold]best so far[/]' if is_best else ''}"
+        if self.tensorboard:
+            self.tensorboard.log_scores(scores)
         save_step(model, run.checkpoints, step, self.recipe.train.average_last)
         if is_best:
             replace_checkpoint(
