@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +30,8 @@ class Corpus:
             Gettext: "msgid" (default) or "msgstr".
         target_column: TSV: a name or a number (default 2). Gettext: "msgstr" (default) or "msgid".
         header: TSV: whether line 1 names the columns; None means: if a column is given by name.
+        where: TSV: a name or number of a column → the values it may have. A pair is kept when every
+            column named here has one of its values; the others count as "filtered by column".
 
     Raises:
         ValueError: The weight is not above 0, or column options do not suit the kind of file.
@@ -41,6 +43,7 @@ class Corpus:
     source_column: str | int | None = None
     target_column: str | int | None = None
     header: bool | None = None
+    where: Mapping[str | int, Sequence[str]] | None = None
 
     def __post_init__(self):
         problems = []
@@ -59,8 +62,23 @@ class Corpus:
             problems.append(
                 f"columns do not suit a catalogue; expected msgid and msgstr. Received {columns}."
             )
+        problems += self._problems_of_where()
         if problems:
             raise ValueError(f"Corpus {self.name}: {' '.join(problems)} Correct the corpus entry.")
+
+    def _problems_of_where(self) -> list[str]:
+        if not self.where:
+            return []
+        if self.kind != "tsv":
+            return [f"where does not suit {self.kind}; expected a TSV file. Received {self.where}."]
+        return [
+            f"where[{column!r}] is not a list of values; expected one string or more, such as "
+            f'["news"]. Received {values!r}.'
+            for column, values in self.where.items()
+            if isinstance(values, str)
+            or not values
+            or not all(isinstance(value, str) for value in values)
+        ]
 
     @property
     def name(self) -> str:
@@ -110,7 +128,7 @@ def raw_pairs(corpus: Corpus) -> Iterator[RawPair]:
     path = corpus.paths[0]
     if corpus.kind == "gettext":
         return read_gettext(path, *corpus.columns)
-    return read_tsv(path, *corpus.columns, corpus.header)
+    return read_tsv(path, *corpus.columns, corpus.header, corpus.where)
 
 
 def clean_pairs(
@@ -168,6 +186,9 @@ def corpus_fingerprint(
     digest = hashlib.sha256()
     for corpus in corpora:
         options = [corpus.kind, *corpus.columns, corpus.weight, corpus.header]
+        if corpus.where:
+            kept = {str(column): sorted(values) for column, values in corpus.where.items()}
+            options.append(sorted(kept.items()))
         digest.update(json.dumps(options).encode())
         for path in corpus.paths:
             with path.open("rb") as stream:

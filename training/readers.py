@@ -10,11 +10,12 @@ import shutil
 import struct
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 LONGEST_LINE = 1 << 20  # bytes; a longer "line" means that the file is not lines of text
+_VALUES_SEEN = 10  # values of a filtered column to name when one of the recipe's is not found
 _GZIP_MAGIC = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 
@@ -80,7 +81,13 @@ def read_two_files(source: Path, target: Path) -> Iterator[RawPair]:
         yield RawPair(number, left, right)
 
 
-def read_tsv(path: Path, source_column, target_column, header: bool | None) -> Iterator[RawPair]:
+def read_tsv(
+    path: Path,
+    source_column: str | int,
+    target_column: str | int,
+    header: bool | None,
+    where: Mapping[str | int, Sequence[str]] | None = None,
+) -> Iterator[RawPair]:
     """Yields two columns of a tab-separated file. Quotation marks have no special meaning.
 
     Args:
@@ -88,17 +95,22 @@ def read_tsv(path: Path, source_column, target_column, header: bool | None) -> I
         source_column: Name from the header line, or number from 1.
         target_column: The same for the target language.
         header: Whether line 1 names the columns; None means: if a column is given by name.
+        where: Column → values it may have; a pair with another one has the problem "filtered by
+            column".
 
     Raises:
-        ValueError: As `read_lines`, or a column is missing.
+        ValueError: As `read_lines`, or a column is missing, or a value of `where` is nowhere in
+            the file (raised at its end).
     """
-    columns = (source_column, target_column)
+    columns = (source_column, target_column, *(where or ()))
     if header is None:
         header = any(isinstance(column, str) for column in columns)
     lines = read_lines(path)
     names = next(lines).split("\t") if header else None
     places = [_place(path, column, names) for column in columns]
     needed = max(places) + 1
+    allowed = [frozenset(values) for values in (where or {}).values()]
+    found: list[set[str]] = [set() for _ in allowed]
     for number, line in enumerate(lines, start=2 if header else 1):
         fields = line.split("\t")
         if len(fields) < needed:
@@ -106,7 +118,25 @@ def read_tsv(path: Path, source_column, target_column, header: bool | None) -> I
                 f"{path}: line {number} has too few columns; expected at least {needed}, separated "
                 f"by tabs. Received {len(fields)}: {line[:60]!r}. Correct or remove that line."
             )
-        yield RawPair(number, fields[places[0]], fields[places[1]])
+        problem = None
+        for place, values, seen in zip(places[2:], allowed, found, strict=True):
+            if fields[place] not in values:
+                problem = "filtered by column"
+            if len(seen) < _VALUES_SEEN or fields[place] in values:
+                seen.add(fields[place])
+        yield RawPair(number, fields[places[0]], fields[places[1]], problem)
+    for column, values, seen in zip(columns[2:], allowed, found, strict=True):
+        _check_found(path, column, values, seen)
+
+
+def _check_found(path: Path, column, values: frozenset[str], seen: set[str]) -> None:
+    """A value that no line has is most likely misspelt, and would silently drop its lines."""
+    if missing := sorted(values - seen):
+        raise ValueError(
+            f"{path}: column {column!r} never has the value {', '.join(missing)}; expected the "
+            f"values in `where` to be in the file. Received {', '.join(sorted(seen)[:10])}. "
+            "Correct or remove the value."
+        )
 
 
 def read_gettext(path: Path, source_field: str, target_field: str) -> Iterator[RawPair]:

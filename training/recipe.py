@@ -29,19 +29,24 @@ class CorpusRecipe:
     weight: float = key("how often an epoch holds each pair", Corpus.weight, above=0.0)
     source_column: str | int = key("TSV or gettext: name, or number from 1", "")
     target_column: str | int = key("TSV or gettext: name, or number from 1", "")
+    where: dict[str, list[str]] = key(  # noqa: RUF009
+        "TSV: column, a name or a number, to the values that are kept", {}
+    )
 
     def corpus(self, directory: Path) -> Corpus:
         """Returns the corpus with its paths under `directory`.
 
         Raises:
-            ValueError: the columns or the weight do not suit the kind of file.
+            ValueError: the columns, the weight or the condition do not suit the kind of file.
         """
+        where = {int(name) if name.isdecimal() else name: v for name, v in self.where.items()}
         return Corpus(
             directory / self.source,
             directory / self.target if self.target else None,
             self.weight,
             self.source_column or None,
             self.target_column or None,
+            where=where or None,
         )
 
 

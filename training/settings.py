@@ -9,12 +9,14 @@ import dataclasses
 import difflib
 import json
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
 from typing import Any
 
 _MISSING = dataclasses.MISSING
+_BARE_KEY = re.compile("[A-Za-z0-9_-]+")
 _TYPE_NAMES = {str: "a string", int: "an integer", float: "a number", bool: "true or false"}
 
 
@@ -81,6 +83,11 @@ def read_table(cls, table: Mapping[str, Any], prefix: str = "") -> tuple[Any, li
 
 def _is_required(field) -> bool:
     return field.default is _MISSING and field.default_factory is _MISSING
+
+
+def _default(field):
+    """Returns the default, or `dataclasses.MISSING` for a required key."""
+    return field.default if field.default_factory is _MISSING else field.default_factory()
 
 
 def _read_value(hint, field, value, path):
@@ -182,8 +189,7 @@ def _comment(hint, field) -> str:
     rule = _rule(hint, field)
     if _is_required(field):
         return f"{field.metadata['meaning']}; {rule}; required"
-    default = field.default if field.default is not _MISSING else field.default_factory()
-    return f"{field.metadata['meaning']}; {rule}; default {to_toml(default)}"
+    return f"{field.metadata['meaning']}; {rule}; default {to_toml(_default(field))}"
 
 
 def to_toml(value) -> str:
@@ -200,9 +206,14 @@ def to_toml(value) -> str:
         changed = {
             field.name: getattr(value, field.name)
             for field in dataclasses.fields(value)
-            if getattr(value, field.name) != field.default
+            if getattr(value, field.name) != _default(field)
         }
         return to_toml(changed)
     if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{name} = {to_toml(item)}" for name, item in value.items()) + " }"
+        items = (f"{_key_to_toml(name)} = {to_toml(item)}" for name, item in value.items())
+        return "{ " + ", ".join(items) + " }"
     return repr(value)
+
+
+def _key_to_toml(name: str) -> str:
+    return name if _BARE_KEY.fullmatch(name) else to_toml(name)

@@ -3,11 +3,13 @@
 import gzip
 import os
 import tracemalloc
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from training.corpus import Corpus, Filters, Report, clean_pairs, corpus_fingerprint, raw_pairs
+from training.recipe import load_recipe
 
 SHARED = Path(
     os.environ.get("ATTENTION_ZOO_DATA", Path(__file__).resolve().parents[4] / "shared" / "data")
@@ -33,6 +35,14 @@ def test_pairs_come_clean_in_order_with_a_report(tmp_path):
     assert [c.dropped for c in report.corpora] == [{"empty": 1, "identical": 1}, {"duplicate": 1}]
     assert [(c.read, c.kept, c.used) for c in report.corpora] == [(3, 1, 1), (2, 1, 1)]
     assert report.corpora[1].examples == {"duplicate": [(1, "one", "하나")]}
+
+
+def test_rows_filtered_by_column_are_reported(tmp_path):
+    only = corpus(tmp_path, "only", [("one", "하나"), ("two", "둘")], where={1: ["two"]})
+    report = Report()
+    assert list(clean_pairs([only], report=report)) == [("two", "둘", 1)]
+    assert report.dropped == {"filtered by column": 1}
+    assert "1 filtered by column" in str(report)
 
 
 def test_report_starts_anew_with_each_reading(tmp_path):
@@ -88,10 +98,14 @@ def test_fingerprint_changes_with_content_and_options(tmp_path):
         corpus_fingerprint([only], seed=1),
         corpus_fingerprint([Corpus(only.source, weight=2.0)]),
         corpus_fingerprint([Corpus(only.source, source_column=2, target_column=1)]),
+        corpus_fingerprint([Corpus(only.source, where={1: ["a 1"]})]),
+        corpus_fingerprint([Corpus(only.source, where={1: ["a 2"]})]),
+        corpus_fingerprint([Corpus(only.source, where={2: ["a 1"]})]),
         corpus_fingerprint([corpus(tmp_path, "other", numbered("b", 3))]),
     }
     assert corpus_fingerprint([Corpus(only.source)]) == before
-    assert len(variants | {before}) == 6
+    assert corpus_fingerprint([Corpus(only.source, where={})]) == before
+    assert len(variants | {before}) == 9
 
 
 def test_large_corpus_is_streamed(tmp_path):
@@ -118,3 +132,15 @@ def test_multi30k_reads_clean():
     kept = sum(1 for _ in clean_pairs([Corpus(*files)], report=report))
     assert (raw, kept) == (1014, 1014 - sum(report.dropped.values()))
     assert kept > 1000
+
+
+def test_mix_is_read_without_debian():
+    recipe = load_recipe("enko_mix")
+    (mix,) = (part.corpus(SHARED) for part in recipe.data.train)
+    if not mix.paths[0].is_file():
+        pytest.skip("the mix is not there; set ATTENTION_ZOO_DATA")
+    problems = Counter(pair.problem for pair in raw_pairs(mix))
+    assert problems == {None: 119_598, "filtered by column": 14_136}
+    first = next(raw_pairs(mix))
+    assert first.source.isascii()
+    assert not first.target.isascii()

@@ -127,6 +127,32 @@ def fails(corpus, message):
     assert len(str(caught.value).splitlines()) == 1
 
 
+def kept(corpus):
+    return [(pair.source, pair.problem) for pair in raw_pairs(corpus)]
+
+
+def test_where_marks_the_rows_with_other_values(tmp_path):
+    rows = "news\ta\tone\t하나\nweb\ta\ttwo\t둘\nnews\tb\tthree\t셋\nblog\ta\tfour\t넷\n"
+    plain = write(tmp_path / "plain.tsv", rows)
+    named = write(tmp_path / "named.tsv", "domain\trights\ten\tko\n" + rows)
+    options = {"source_column": 3, "target_column": 4}
+    dropped = "filtered by column"
+    both = [("one", None), ("two", dropped), ("three", None), ("four", dropped)]
+    assert kept(Corpus(plain, **options, where={1: ["news"]})) == both
+    assert kept(Corpus(named, **options, where={"domain": ["news"]})) == both
+    one = [("one", None), ("two", None), ("three", dropped), ("four", dropped)]
+    assert kept(Corpus(plain, **options, where={1: ["news", "web"], 2: ["a"]})) == one
+    assert kept(Corpus(plain, **options, where={})) == kept(Corpus(plain, **options))
+
+
+def test_where_names_a_column_or_value_that_is_not_there(tmp_path):
+    plain = write(tmp_path / "plain.tsv", "one\t하나\tnews\ntwo\t둘\tweb\n")
+    fails(Corpus(plain, where={4: ["x"]}), "line 1 has too few columns; expected at least 4")
+    fails(Corpus(plain, where={"domain": ["x"]}), "column 'domain' is missing.*one, 하나, news")
+    misspelt = Corpus(plain, where={3: ["news", "webb", "wob"]})
+    fails(misspelt, r"column 3 never has the value webb, wob; .*Received news, web\. Correct")
+
+
 def test_unequal_files_name_both_counts(tmp_path):
     long, short = write(tmp_path / "a.en", "1\n2\n3\n4\n"), write(tmp_path / "a.ko", "1\n2\n")
     fails(Corpus(long, short), r"a\.en: number of lines differs .*Received 4 and 2 lines.*line 2")
@@ -210,6 +236,11 @@ def test_broken_catalogue_is_named(tmp_path, name, content, message):
         ({"weight": float("nan")}, "weight is out of range"),
         ({"target": "a.ko", "source_column": 1}, r"a\.tsv \+ a\.ko: columns do not suit two files"),
         ({"source": "a.po", "source_column": "en"}, "expected msgid and msgstr"),
+        ({"target": "a.ko", "where": {1: ["x"]}}, "where does not suit files; expected a TSV"),
+        ({"source": "a.po", "where": {1: ["x"]}}, "where does not suit gettext"),
+        ({"where": {1: "news"}}, r"where\[1\] is not a list of values.*Received 'news'"),
+        ({"where": {"a": []}}, r"where\['a'\] is not a list of values"),
+        ({"where": {"a": [1]}}, r"where\['a'\] is not a list of values"),
     ],
 )
 def test_corpus_refuses_options_that_do_not_fit(options, message):

@@ -84,6 +84,8 @@ def test_all_problems_are_reported_at_once(recipe_file):
         ("column = 2", "column = 2.5", "data.valid[0].target_column has the wrong type; expected"),
         ("weight = 1", "weight = 0", "data.valid[0].weight is out of range; expected a number >"),
         ('source_language = "ko"', "source_language = [", "not a TOML file"),
+        ("weight = 1", "where = 3", "data.valid[0].where has the wrong type; expected a table"),
+        ("weight = 1", "where = { 1 = 'a' }", "where[1] is not a list of values"),
         ("steps = 10", "learning_rate = nan", "train.learning_rate is out of range"),
     ],
 )
@@ -119,6 +121,19 @@ def test_written_recipe_reads_back_equal(recipe_file, tmp_path):
     recipe = load_recipe(recipe_file(), ["model.overrides={ cell = 'lstm', units = 32 }"])
     copy = tmp_path / "copy.toml"
     copy.write_text(recipe.to_toml(), encoding="utf-8")
+    assert load_recipe(copy) == recipe
+
+
+def test_where_names_columns_by_number_or_name(recipe_file, tmp_path):
+    where = """where = { 1 = ["news", "web"], "나라" = ["KR"] }"""
+    recipe = load_recipe(recipe_file(MINIMAL.replace("weight = 1", where)))
+    corpus = recipe.data.valid[0].corpus(tmp_path)
+    assert corpus.where == {1: ["news", "web"], "나라": ["KR"]}
+    assert recipe.data.train[0].corpus(tmp_path).where is None
+    text = recipe.to_toml()
+    assert text.count("where =") == 1
+    copy = tmp_path / "copy.toml"
+    copy.write_text(text, encoding="utf-8")
     assert load_recipe(copy) == recipe
 
 
