@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -164,3 +165,24 @@ def read_pairs(corpora, data: Path) -> tuple[list[str], list[str]]:
         if pair.problem is None
     ]
     return [source for source, _ in pairs], [target for _, target in pairs]
+
+
+def pick_examples(sentences: Sequence[str], count: int = 6, most_words: int = 30) -> list[str]:
+    """Returns a few sentences of all lengths, shortest first; the same ones at each call.
+
+    Args:
+        sentences: to choose from; empty and repeated ones count for nothing.
+        count: most sentences to return, ≥ 2.
+        most_words: longer sentences are left out. A language without spaces has one word for every
+            few characters, so a sentence may also have 8 times as many characters.
+    """
+    short = {
+        " ".join(words)
+        for words in map(str.split, sentences)
+        if 0 < len(words) <= most_words and sum(map(len, words)) <= 8 * most_words
+    }
+    ordered = sorted(short, key=lambda sentence: (len(sentence), sentence))
+    if len(ordered) <= count:
+        return ordered
+    last = len(ordered) - 1
+    return [ordered[place * last // (count - 1)] for place in range(count)]

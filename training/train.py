@@ -14,7 +14,7 @@ from training.callbacks import CurveLog, PeriodicEvaluation, StateSaver, out_of_
 from training.checkpoints import average_weights, replace_checkpoint, save_step, saved_steps
 from training.evaluate import translate
 from training.recipe import Recipe
-from training.run_directory import RunDirectory, TrainingText, read_pairs
+from training.run_directory import RunDirectory, TrainingText, pick_examples, read_pairs
 from training.scoring import PerplexityScorer, score_texts
 from training.state import Progress, load_state
 from training.tensorboard_log import TensorBoardLog
@@ -224,6 +224,7 @@ class _Training:
             "step": step,
             "weights": weights,
             "scores": scores,
+            "examples": pick_examples(self.valid[0]),  # the exporter's golden examples
         }
 
     def _tokenizer_files(self) -> list[Path]:

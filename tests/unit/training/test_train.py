@@ -1,15 +1,16 @@
 """The parts of a training run that need no training."""
 
 import dataclasses
+import sys
 from pathlib import Path
 
 import pytest
 
 from training.building import build_model, build_optimizer
 from training.recipe import ConfigError, load_recipe
-from training.run_directory import RunDirectory
+from training.run_directory import RunDirectory, pick_examples
 from training.schedules import InverseSquareRoot, Noam
-from training.train import periods
+from training.train import _Training, periods
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,21 @@ def test_run_directory_gives_back_what_it_was_started_with(tmp_path):
 def test_directory_without_a_run_cannot_be_resumed(tmp_path):
     with pytest.raises(ConfigError, match="not a run; expected a directory with recipe"):
         RunDirectory(tmp_path).load()
+
+
+def test_examples_are_few_and_of_all_lengths():
+    sentences = [" ".join(["word"] * count) for count in range(40, 0, -1)]
+    found = pick_examples([*sentences, "", "  ", "word", " word  word "])
+    assert [len(sentence.split()) for sentence in found] == [1, 6, 12, 18, 24, 30]
+    assert pick_examples(["b b", "a", "a"]) == ["a", "b b"]
+    assert pick_examples(["字" * 240, "字" * 241]) == ["字" * 240]
+    assert pick_examples(["long " * 31]) == []
+
+
+def test_missing_tensorboard_is_said_and_does_no_harm(tmp_path, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
+    training = _Training(load_recipe("luong_tiny"), tmp_path, RunDirectory(tmp_path), 0)
+    assert training._open_tensorboard() is None
+    assert capsys.readouterr().out.count("No logs for TensorBoard: ") == 1
+    assert not (tmp_path / "tensorboard").exists()
