@@ -13,9 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# Keras 3.15 copies variables in a way that numpy 2 warns about.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 ROOT = Path(__file__).resolve().parents[2]
 STEPS, KILL_AFTER = 60, 33  # evaluations at 25 and 50, states at 10, 20, 25, 30, 40, 50, 60
 

@@ -14,9 +14,6 @@ from training.checkpoints import (
     step_of,
 )
 
-# Keras 3.15 copies TensorFlow variables in a way that numpy 2 warns about.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 @pytest.fixture
 def dense():

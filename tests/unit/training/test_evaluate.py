@@ -10,9 +10,6 @@ from serving.tokenizer import END_ID, JOINT_FILE
 from training.evaluate import evaluate, translate
 from training.vocabulary import train_tokenizers
 
-# Keras 3.15 copies TensorFlow variables in a way that numpy 2 warns about.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 TEXTS = ["abc", "", "a", "abcdefgh", "  ", "bb"]
 
 
