@@ -2,7 +2,8 @@
 
 import keras
 
-_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+from zoo.layers.recurrent_encoder import RNN_LAYERS
+
 _STATES = {"gru": ("h",), "lstm": ("h", "c")}
 
 
@@ -39,7 +40,7 @@ class RecurrentDecoder(keras.layers.Layer):
         self.num_layers = num_layers
         self.dropout = dropout
         self.layers = [
-            _LAYERS[cell](units, return_sequences=True, name=f"layer_{index}")
+            RNN_LAYERS[cell](units, return_sequences=True, name=f"layer_{index}")
             for index in range(num_layers)
         ]
         self.between = keras.layers.Dropout(dropout)

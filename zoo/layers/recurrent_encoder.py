@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-_CELLS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
+RNN_LAYERS = {"gru": keras.layers.GRU, "lstm": keras.layers.LSTM}
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -45,7 +45,7 @@ class RecurrentEncoder(keras.layers.Layer):
         self.dropout = dropout
         self.layers = []
         for index in range(num_layers):
-            layer = _CELLS[cell](
+            layer = RNN_LAYERS[cell](
                 units, return_sequences=True, return_state=True, name=f"layer_{index}"
             )
             if bidirectional:
