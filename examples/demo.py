@@ -6,6 +6,7 @@ is kept: a finished training, an interrupted one (it goes on), an exported bundl
 
 import hashlib
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -16,16 +17,37 @@ HOME = Path("runs/demo")
 RUN, DATA, BUNDLE = HOME / "training", HOME / "data", HOME / "bundle"
 SENTENCE = "나는 오늘 아침에 사과를 먹었다"
 NUM_SHOWN = 8
+# What TensorFlow 2.21 says at every start, whatever its log level.
+CHATTER = re.compile(r"^([IWE]0000 |WARNING: All log messages before absl)")
 
 
-def run(*arguments, **options):
-    """Prints a command and runs it; stops the demo when it fails."""
+def run(*arguments, text=None):
+    """Prints a command and runs it; stops the demo when it fails.
+
+    Args:
+        *arguments: of the Python interpreter.
+        text: standard input; what the command prints is then returned, not shown.
+    """
     print(f"\n$ python {shlex.join(map(str, arguments))}", flush=True)
-    command = [sys.executable, *map(str, arguments)]
-    result = subprocess.run(command, check=False, **options)
-    if result.returncode:
-        sys.exit(result.returncode)
-    return result
+    process = subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        stdin=None if text is None else subprocess.PIPE,
+        stdout=None if text is None else subprocess.PIPE,
+        stderr=subprocess.PIPE if text is None else None,
+        text=True,
+        encoding="utf-8",
+    )
+    output = None
+    if text is None:
+        for line in process.stderr:
+            if not CHATTER.match(line):
+                print(line, end="", file=sys.stderr, flush=True)
+        process.wait()
+    else:
+        output, _ = process.communicate(text)
+    if process.returncode:
+        sys.exit(process.returncode)
+    return output
 
 
 def train():
@@ -53,14 +75,8 @@ def translate():
     source, reference = DATA / "test.ko", DATA / "test.en"
     run("-m", "training", "evaluate", BUNDLE, "--source", source, "--reference", reference)
     lines = source.read_text(encoding="utf-8").splitlines()[:NUM_SHOWN]
-    result = run(
-        *("-m", "serving", "translate", BUNDLE),
-        input="\n".join(lines),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-    )
-    for korean, english in zip(lines, result.stdout.splitlines(), strict=True):
+    output = run("-m", "serving", "translate", BUNDLE, text="\n".join(lines))
+    for korean, english in zip(lines, output.splitlines(), strict=True):
         print(f"  {korean}\n    → {english}")
 
 
