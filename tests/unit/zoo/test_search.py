@@ -224,23 +224,31 @@ def test_stopping_early_never_changes_the_result(beam_size, best, penalty):
     assert_attention(result, letters)
 
 
-def test_search_stops_once_nothing_better_can_come():
-    letters = Letters(1, vocabulary=5, seed=2)
-    letters.table[:] = np.log([0.04, 0.04, 0.85, 0.04, 0.03])
-    result = run(search.beam, letters, [200], beam_size=4, length_penalty=0.6)
-    assert result["ids"].ravel()[0] == END
-    # log 0.85 = −0.16; after three steps a live sum is at most 3 log 0.04 = −9.7, and divided by
-    # the norm of 200 tokens, 8.4, at most −1.15
-    assert letters.steps <= 3
-
-
-def test_a_late_long_translation_wins_when_length_is_rewarded():
+@pytest.mark.parametrize(("best", "steps"), [(1, 1), (2, 30)])
+def test_search_stops_once_nothing_better_can_come(best, steps):
     letters = Letters(1, vocabulary=4)
-    letters.table[:] = np.log([0.01, 0.01, 0.40, 0.58])
-    short = run(search.beam, letters, [12], beam_size=2, length_penalty=0.0)
-    long = run(search.beam, letters, [12], beam_size=2, length_penalty=4.0)
-    assert short["ids"][0, 0].tolist()[:1] == [END]
-    assert long["ids"][0, 0].tolist() == [3] * 12
+    letters.table[:] = np.log([0.4, 0.3, 0.001, 0.299])  # whoever goes on hardly ever ends
+    letters.table[0, letters.code(())] = np.log([0.05, 0.05, 0.85, 0.05])
+    run(search.beam, letters, [30], beam_size=3, num_hypotheses=best, length_penalty=0.6)
+    # ending scores log 0.85 = −0.16; a live sum of log 0.05 comes to −3 / 2.9 at the very most
+    assert letters.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("penalty", "first", "later", "best"),
+    [
+        # ending at once scores −0.51; 20 tokens come to −1.07 / 4.2 = −0.26
+        (1.0, [0.02, 0.02, 0.60, 0.36], [0.0005, 0.0001, 0.0004, 0.999], [3] * 20),
+        # ending at once scores −0.92; one token more −0.55 / 0.86 = −0.64, ever less from there on
+        (-1.0, [0.01, 0.01, 0.40, 0.58], [0.0005, 0.0001, 0.999, 0.0004], [3, END]),
+    ],
+)
+def test_bound_waits_for_the_length_that_scores_best(penalty, first, later, best):
+    letters = Letters(1, vocabulary=4)
+    letters.table[:] = np.log(later)
+    letters.table[0, letters.code(())] = np.log(first)
+    result = run(search.beam, letters, [20], beam_size=2, length_penalty=penalty)
+    assert result["ids"][0, 0, : result["lengths"][0, 0]].tolist() == best
 
 
 def test_finished_hypotheses_leave_the_beam_and_use_up_their_slot():
