@@ -125,3 +125,20 @@ def test_weights_equal_the_uninterrupted_ones(runs):
         assert ours == theirs
         for a, b in zip(straight.get_weights(), broken.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_tensorboard_shows_the_uninterrupted_curves(runs):
+    pytest.importorskip("tensorboard", reason="tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    shown = []
+    for run in runs:
+        events = EventAccumulator(str(run / "tensorboard"))
+        events.Reload()
+        tags = events.Tags()["scalars"]
+        shown.append({tag: [(e.step, e.value) for e in events.Scalars(tag)] for tag in tags})
+    straight, broken = shown
+    assert broken == straight
+    assert [step for step, _ in straight["train/loss"]] == list(range(10, STEPS + 1, 10))
+    assert [step for step, _ in straight["valid/bleu"]] == [25, 50, 60]
+    assert len(list((runs[1] / "tensorboard").iterdir())) == 2  # killed, resumed
