@@ -134,12 +134,13 @@ def test_dense_matches_keras(shape):
     np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)
 
 
+@pytest.mark.parametrize("spread", [5.0, 1e-3, 0.0])  # ε matters for the small ones
 @pytest.mark.parametrize("shape", [(3, 4), (2, 5, 4)])
-def test_layer_normalization_matches_keras(shape):
+def test_layer_normalization_matches_keras(shape, spread):
     options = {"gamma_initializer": "normal", "beta_initializer": "normal"}
     ours = layers.LayerNormalization(**options)
     theirs = keras.layers.LayerNormalization(epsilon=1e-6)
-    x = 3 + 5 * _normal(*shape)
+    x = 0.5 + spread * _normal(*shape)
     ours(x), theirs(x)
     theirs.set_weights(ours.get_weights())
     np.testing.assert_allclose(ours(x), theirs(x), atol=1e-5)
