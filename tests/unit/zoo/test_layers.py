@@ -165,6 +165,11 @@ def test_token_embedding_looks_up_and_compares():
     np.testing.assert_allclose(layer.logits(x[0]), x[0] @ table.T, atol=1e-5)
 
 
+def test_token_embedding_starts_with_rows_of_length_one():
+    table = layers.TokenEmbedding(500, 16).embeddings.numpy()
+    np.testing.assert_allclose(np.square(table).sum(axis=1).mean(), 1, atol=0.1)
+
+
 # --- positions ------------------------------------------------------------------------------------
 
 
