@@ -45,7 +45,7 @@ def build(preset, *, vocabulary_size, target_vocabulary_size=None, **overrides):
     if preset not in PRESETS:
         raise ValueError(
             f"zoo.build: preset is unknown; expected one of {', '.join(PRESETS)}. "
-            f"Received {preset!r}."
+            f"Received {preset!r}. List them with zoo.list_presets()."
         )
     config_class = PRESETS[preset].config_class
     family = next(cls for cls in FAMILIES.values() if cls.config_class is config_class)

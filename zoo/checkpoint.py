@@ -1,5 +1,6 @@
 """A trained model as one directory: configuration, weights, tokenizer."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -24,17 +25,17 @@ def save_checkpoint(model, directory, metadata=None, tokenizer_files=()):
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
-    model.save_weights(directory / WEIGHTS)
-    for path in map(Path, tokenizer_files):
-        if path.resolve() != (directory / path.name).resolve():
-            shutil.copyfile(path, directory / path.name)
     description = {
         "format_version": FORMAT_VERSION,
         "family": type(model).__name__.lower(),
         "config": model.config.to_dict(),
         "metadata": metadata or {},
     }
-    text = json.dumps(description, indent=2, ensure_ascii=False)
+    text = json.dumps(description, indent=2, ensure_ascii=False)  # before any file is touched
+    model.save_weights(directory / WEIGHTS)
+    for path in map(Path, tokenizer_files):
+        if path.resolve() != (directory / path.name).resolve():
+            shutil.copyfile(path, directory / path.name)
     (directory / "config.json").write_text(text + "\n", encoding="utf-8")
     return directory
 
@@ -62,21 +63,29 @@ def load_checkpoint(directory):
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
         version, family = description["format_version"], description["family"]
-        config = description["config"]
+        config = dict(description["config"])
+        newer = version > FORMAT_VERSION
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path}: not a checkpoint description ({error!r}). Train or save again."
         ) from error
-    if version > FORMAT_VERSION:
+    if newer:
         raise ValueError(
             f"{path}: format_version {version} is newer than this package reads "
             f"({FORMAT_VERSION}). Upgrade the package, or save with the matching release."
         )
-    if family not in FAMILIES:
+    if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(
             f"{path}: family is unknown; expected one of {', '.join(FAMILIES)}. "
             f"Received {family!r}."
         )
-    model = FAMILIES[family](FAMILIES[family].config_class(**config))
+    family = FAMILIES[family]
+    known = {field.name for field in dataclasses.fields(family.config_class)}
+    if set(config) - known:
+        raise ValueError(
+            f"{path}: config has unknown fields; expected some of {', '.join(sorted(known))}. "
+            f"Received {', '.join(sorted(set(config) - known))}. Remove them."
+        )
+    model = family(family.config_class(**config))
     model.load_weights(directory / WEIGHTS)
-    return model, description.get("metadata", {})
+    return model, description.get("metadata") or {}

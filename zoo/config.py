@@ -38,7 +38,7 @@ class ModelConfig:
         found = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type in (int, "int") and (not isinstance(value, int) or value < 1):
+            if field.type in (int, "int") and (type(value) is not int or value < 1):
                 found.append(
                     f"{field.name} must be a whole number of at least 1. Received {value}."
                 )
@@ -136,6 +136,11 @@ class TransformerConfig(ModelConfig):
             found.append(
                 f"width must be a multiple of num_heads. Received {self.width} and "
                 f"{self.num_heads}."
+            )
+        if not found and self.positions == "sinusoidal" and self.width % 2:
+            found.append(
+                "sinusoidal positions are pairs of features, so width must be even. "
+                f"Received {self.width}."
             )
         if not found and self.positions == "rotary" and (self.width // self.num_heads) % 2:
             found.append(

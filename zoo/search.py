@@ -128,7 +128,7 @@ def greedy(
             step + 1,
             token,
             ops.logical_or(finished, stop),
-            scores + gain * ops.cast(active, "float32"),
+            scores + ops.where(active, gain, 0.0),
             lengths + ops.cast(active, "int32"),
             _append(ids, token, 1),
             _append(looked, attention, 1) if with_attention else looked,
@@ -294,12 +294,17 @@ def beam(
         "scores": scores,
     }
     traced = _trace_back(
-        ops.where(exists, last_step, -1), row, history, parents, looked if with_attention else None
+        ops.where(exists, last_step, -1),
+        row,
+        history,
+        parents,
+        looked if with_attention else None,
+        pad_id,
     )
     return {**result, **traced}
 
 
-def _trace_back(last_step, row, history, parents, looked, pad_id=0):
+def _trace_back(last_step, row, history, parents, looked, pad_id):
     """Follows chosen hypotheses from their last token to their first.
 
     Args:
@@ -308,6 +313,7 @@ def _trace_back(last_step, row, history, parents, looked, pad_id=0):
         history: int32 `(T, N)`, the token chosen at each step.
         parents: int32 `(T, N)`, the row it continued.
         looked: float32 `(T, N, S)`, where that row looked; or None.
+        pad_id: fills the ids after a hypothesis's last token.
 
     Returns:
         A dict with `ids` `(B, n, T)` and, given `looked`, `attention` `(B, n, T, S)`.

@@ -55,8 +55,12 @@ class BahdanauAttention(Attention):
             )
         self.units = units
         self.normalize = normalize
-        self.query_projection = Dense(units, use_bias=False, name="query_projection")
-        self.key_projection = Dense(units, use_bias=False, name="key_projection")
+        self.query_projection = Dense(
+            units, use_bias=False, name="query_projection", dtype=self.dtype_policy
+        )
+        self.key_projection = Dense(
+            units, use_bias=False, name="key_projection", dtype=self.dtype_policy
+        )
         self.v = self.add_weight(shape=(units,), initializer="glorot_uniform", name="v")
         if normalize:
             gain = keras.initializers.Constant(units**-0.5)

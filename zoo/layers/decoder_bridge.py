@@ -24,6 +24,13 @@ class DecoderBridge(keras.layers.Layer):
 
     Returns:
         A flat list of `(B, units)` tensors, layer by layer, h before c.
+
+    Example:
+        >>> from keras import ops
+        >>> forward, backward = ops.ones((2, 3)), ops.ones((2, 3))
+        >>> bridge = DecoderBridge(units=4, num_states=1, num_layers=1)
+        >>> bridge([[forward, backward]])[0].shape == (2, 4)
+        True
     """
 
     def __init__(self, units, num_states, num_layers, project=True, **kwargs):
@@ -34,7 +41,8 @@ class DecoderBridge(keras.layers.Layer):
         self.project = project
         count = num_states * num_layers if project else 0
         self.projections = [
-            Dense(units, activation="tanh", name=f"state_{index}") for index in range(count)
+            Dense(units, activation="tanh", name=f"state_{index}", dtype=self.dtype_policy)
+            for index in range(count)
         ]
         self.built = True
 

@@ -18,6 +18,9 @@ class Dense(keras.layers.Dense):
     Returns:
         `(B, units)` or `(B, T, units)`.
 
+    Raises:
+        ValueError: x has another rank.
+
     Cost: B·T·D·units multiply-adds.
 
     Example:
@@ -29,6 +32,11 @@ class Dense(keras.layers.Dense):
     def call(self, inputs, training=None):
         if len(inputs.shape) == 2:
             return super().call(inputs, training=training)
+        if len(inputs.shape) != 3:
+            raise ValueError(
+                f"Dense: x has rank {len(inputs.shape)}; expected (B, D) or (B, T, D). Received "
+                f"{tuple(inputs.shape)}. Use keras.layers.Dense for other ranks."
+            )
         length, width = ops.shape(inputs)[1], inputs.shape[-1]
         flat = super().call(ops.reshape(inputs, (-1, width)), training=training)
         return ops.reshape(flat, (-1, length, self.units))

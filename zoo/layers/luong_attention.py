@@ -13,13 +13,13 @@ from zoo.layers.dense import Dense
 class LuongAttention(Attention):
     """a(t, s) = softmax_s(score(h_t, m_s)), context = Σ_s a(t, s) · m_s.
 
-    score(h, m) is one of (Luong et al. 2015, eq. 8 and §3.1)
+    score(h, m) is one of (Luong et al. 2015, §3.1; location: eq. 8)
         dot       hᵀ m                     widths of query and memory must be equal
         general   hᵀ W m
         concat    vᵀ tanh(W [h; m])
         location  w_sᵀ h                   a learned row for each source position, m unused
 
-    window says which positions s each query sees, with S the source length (§3.2)
+    window says which positions s each query sees, with S the source length (§3.2, eq. 9 and 10)
         global    all
         local_m   |s − t| ≤ D: monotonic
         local_p   |s − p_t| ≤ D with p_t = S · sigmoid(v_pᵀ tanh(W_p h_t)), and a Gaussian around
@@ -93,16 +93,24 @@ class LuongAttention(Attention):
                 f"{width} encoder units in all directions together."
             )
         if self.score in ("general", "concat"):
-            self.key_projection = Dense(width, use_bias=False, name="key_projection")
+            self.key_projection = Dense(
+                width, use_bias=False, name="key_projection", dtype=self.dtype_policy
+            )
         if self.score == "concat":
-            self.query_projection = Dense(width, use_bias=False, name="query_projection")
+            self.query_projection = Dense(
+                width, use_bias=False, name="query_projection", dtype=self.dtype_policy
+            )
             self.v = self.add_weight(shape=(width,), initializer="glorot_uniform", name="v")
         if self.score == "location":
             shape = (self.max_source_length, width)
             self.locations = self.add_weight(shape, initializer="glorot_uniform", name="locations")
         if self.window == "local_p":
-            self.center_hidden = Dense(width, activation="tanh", use_bias=False, name="center")
-            self.center_output = Dense(1, use_bias=False, name="center_output")
+            self.center_hidden = Dense(
+                width, activation="tanh", use_bias=False, name="center", dtype=self.dtype_policy
+            )
+            self.center_output = Dense(
+                1, use_bias=False, name="center_output", dtype=self.dtype_policy
+            )
         self.built = True
 
     def project_keys(self, memory):

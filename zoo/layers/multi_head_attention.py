@@ -20,7 +20,8 @@ def scaled_dot_product(query, key, value, attention_mask=None, dropout=None):
     Returns:
         `(context, weights)`: `(B, H, T, D)` and float32 `(B, H, T, S)`.
     """
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (query.shape[-1] ** -0.5)
+    query = query * (query.shape[-1] ** -0.5)  # first: float16 ends at 65504
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
     weights = masked_softmax(scores, attention_mask)
     used = ops.cast(weights, value.dtype)
     return ops.matmul(used if dropout is None else dropout(used), value), weights
@@ -40,11 +41,11 @@ class MultiHeadAttention(keras.layers.Layer):
         self.num_heads = num_heads
         self.head_width = width // num_heads
         self.dropout = dropout
-        self.query_projection = Dense(width, name="query")
-        self.key_projection = Dense(width, name="key")
-        self.value_projection = Dense(width, name="value")
-        self.output_projection = Dense(width, name="output")
-        self.weight_dropout = keras.layers.Dropout(dropout)
+        self.query_projection = Dense(width, name="query", dtype=self.dtype_policy)
+        self.key_projection = Dense(width, name="key", dtype=self.dtype_policy)
+        self.value_projection = Dense(width, name="value", dtype=self.dtype_policy)
+        self.output_projection = Dense(width, name="output", dtype=self.dtype_policy)
+        self.weight_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.built = True
 
     def _heads(self, x):

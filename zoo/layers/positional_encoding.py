@@ -106,6 +106,11 @@ class RotaryPositions:
     Args:
         max_length: number of positions.
         head_width: D, features of one head, even.
+
+    Example:
+        >>> from keras import ops
+        >>> RotaryPositions(9, 4).sequence(ops.ones((1, 2, 3, 4))).shape == (1, 2, 3, 4)
+        True
     """
 
     def __init__(self, max_length, head_width):

@@ -40,10 +40,12 @@ class RecurrentDecoder(keras.layers.Layer):
         self.num_layers = num_layers
         self.dropout = dropout
         self.layers = [
-            RNN_LAYERS[cell](units, return_sequences=True, name=f"layer_{index}")
+            RNN_LAYERS[cell](
+                units, return_sequences=True, name=f"layer_{index}", dtype=self.dtype_policy
+            )
             for index in range(num_layers)
         ]
-        self.between = keras.layers.Dropout(dropout)
+        self.between = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.built = True
 
     @property

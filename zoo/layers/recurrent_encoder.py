@@ -46,12 +46,18 @@ class RecurrentEncoder(keras.layers.Layer):
         self.layers = []
         for index in range(num_layers):
             layer = RNN_LAYERS[cell](
-                units, return_sequences=True, return_state=True, name=f"layer_{index}"
+                units,
+                return_sequences=True,
+                return_state=True,
+                name=f"layer_{index}",
+                dtype=self.dtype_policy,
             )
             if bidirectional:
-                layer = keras.layers.Bidirectional(layer, name=f"layer_{index}")
+                layer = keras.layers.Bidirectional(
+                    layer, name=f"layer_{index}", dtype=self.dtype_policy
+                )
             self.layers.append(layer)
-        self.between = keras.layers.Dropout(dropout)
+        self.between = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.built = True
 
     def call(self, x, source_mask=None, training=None):

@@ -23,13 +23,15 @@ class _TransformerBlock(keras.layers.Layer):
         }
         self.norm = norm
         self.self_attention = SelfAttention(
-            width, num_heads, dropout, rotary_length, name="self_attention"
+            width, num_heads, dropout, rotary_length, name="self_attention", dtype=self.dtype_policy
         )
-        self.self_norm = LayerNormalization(name="self_norm")
-        self.expand = Dense(feedforward_width, activation="relu", name="expand")
-        self.contract = Dense(width, name="contract")
-        self.feedforward_norm = LayerNormalization(name="feedforward_norm")
-        self.drop = keras.layers.Dropout(dropout)
+        self.self_norm = LayerNormalization(name="self_norm", dtype=self.dtype_policy)
+        self.expand = Dense(
+            feedforward_width, activation="relu", name="expand", dtype=self.dtype_policy
+        )
+        self.contract = Dense(width, name="contract", dtype=self.dtype_policy)
+        self.feedforward_norm = LayerNormalization(name="feedforward_norm", dtype=self.dtype_policy)
+        self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
         self.built = True
 
     def _before(self, norm, x):
@@ -67,6 +69,12 @@ class TransformerEncoderBlock(_TransformerBlock):
 
     Returns:
         `(B, S, width)`.
+
+    Example:
+        >>> from keras import ops
+        >>> block = TransformerEncoderBlock(8, 16, 2, norm="pre", dropout=0.1, rotary_length=None)
+        >>> block(ops.ones((2, 5, 8))).shape == (2, 5, 8)
+        True
     """
 
     def call(self, x, attention_mask=None, training=None):
@@ -91,14 +99,22 @@ class TransformerDecoderBlock(_TransformerBlock):
 
     Returns:
         `(B, T, width)`. `step` is the same map for one position; `call` equals scanned `step`.
+
+    Example:
+        >>> from keras import ops
+        >>> block = TransformerDecoderBlock(8, 16, 2, norm="pre", dropout=0.1, rotary_length=None)
+        >>> block(ops.ones((2, 3, 8)), ops.ones((2, 5, 8))).shape == (2, 3, 8)
+        True
     """
 
     def __init__(self, width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs):
         super().__init__(
             width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs
         )
-        self.cross_attention = CrossAttention(width, num_heads, dropout, name="cross_attention")
-        self.cross_norm = LayerNormalization(name="cross_norm")
+        self.cross_attention = CrossAttention(
+            width, num_heads, dropout, name="cross_attention", dtype=self.dtype_policy
+        )
+        self.cross_norm = LayerNormalization(name="cross_norm", dtype=self.dtype_policy)
 
     def call(self, x, memory, causal_mask=None, memory_mask=None, training=None):
         y = self._before(self.self_norm, x)

@@ -26,7 +26,9 @@ class Bahdanau(TranslationModel):
     logits = W o_t + b
 
     Source: Bahdanau, Cho & Bengio (2015). Ours differs in s_0, which sees the last state of both
-    directions (the paper: ←h_1 alone). See `TranslationModel` for arguments and results.
+    directions (the paper: ←h_1 alone), and in the deep output, which sees s_t (the paper: s_{t−1})
+    and pools two halves instead of neighbours, a permutation of units. See `TranslationModel` for
+    arguments and results.
     """
 
     config_class = BahdanauConfig
@@ -35,19 +37,29 @@ class Bahdanau(TranslationModel):
         super().__init__(config, **kwargs)
         c = config
         self.source_embedding = TokenEmbedding(
-            c.source_vocabulary_size, c.embedding_width, name="source_embedding"
+            c.source_vocabulary_size,
+            c.embedding_width,
+            name="source_embedding",
+            dtype=self.dtype_policy,
         )
         self.target_embedding = TokenEmbedding(
-            c.target_vocabulary_size, c.embedding_width, name="target_embedding"
+            c.target_vocabulary_size,
+            c.embedding_width,
+            name="target_embedding",
+            dtype=self.dtype_policy,
         )
-        self.encoder = RecurrentEncoder(c.cell, c.units, name="encoder")
-        self.decoder = RecurrentDecoder(c.cell, c.units, name="decoder")
+        self.encoder = RecurrentEncoder(c.cell, c.units, name="encoder", dtype=self.dtype_policy)
+        self.decoder = RecurrentDecoder(c.cell, c.units, name="decoder", dtype=self.dtype_policy)
         self.decoder.build_for(c.embedding_width + 2 * c.units)
-        self.bridge = DecoderBridge(c.units, len(self.decoder.state_names), 1, name="bridge")
-        self.attention = BahdanauAttention(c.attention_units, c.normalize, name="attention")
-        self.drop = keras.layers.Dropout(c.dropout)
-        self.deep_output = Dense(2 * c.embedding_width, name="deep_output")
-        self.output_layer = Dense(c.target_vocabulary_size, name="output")
+        self.bridge = DecoderBridge(
+            c.units, len(self.decoder.state_names), 1, name="bridge", dtype=self.dtype_policy
+        )
+        self.attention = BahdanauAttention(
+            c.attention_units, c.normalize, name="attention", dtype=self.dtype_policy
+        )
+        self.drop = keras.layers.Dropout(c.dropout, dtype=self.dtype_policy)
+        self.deep_output = Dense(2 * c.embedding_width, name="deep_output", dtype=self.dtype_policy)
+        self.output_layer = Dense(c.target_vocabulary_size, name="output", dtype=self.dtype_policy)
         self._create_weights()
 
     def _start(self, source_ids, training=None):

@@ -35,28 +35,54 @@ class Luong(TranslationModel):
         super().__init__(config, **kwargs)
         c = config
         self.source_embedding = TokenEmbedding(
-            c.source_vocabulary_size, c.embedding_width, name="source_embedding"
+            c.source_vocabulary_size,
+            c.embedding_width,
+            name="source_embedding",
+            dtype=self.dtype_policy,
         )
         self.target_embedding = TokenEmbedding(
-            c.target_vocabulary_size, c.embedding_width, name="target_embedding"
+            c.target_vocabulary_size,
+            c.embedding_width,
+            name="target_embedding",
+            dtype=self.dtype_policy,
         )
         self.encoder = RecurrentEncoder(
-            c.cell, c.units, c.num_layers, c.bidirectional, c.dropout, name="encoder"
+            c.cell,
+            c.units,
+            c.num_layers,
+            c.bidirectional,
+            c.dropout,
+            name="encoder",
+            dtype=self.dtype_policy,
         )
-        self.decoder = RecurrentDecoder(c.cell, c.units, c.num_layers, c.dropout, name="decoder")
+        self.decoder = RecurrentDecoder(
+            c.cell, c.units, c.num_layers, c.dropout, name="decoder", dtype=self.dtype_policy
+        )
         self.decoder.build_for(c.embedding_width + (c.units if c.input_feeding else 0))
         num_states = len(self.decoder.state_names) // c.num_layers
         self.bridge = DecoderBridge(
-            c.units, num_states, c.num_layers, project=c.bidirectional, name="bridge"
+            c.units,
+            num_states,
+            c.num_layers,
+            project=c.bidirectional,
+            name="bridge",
+            dtype=self.dtype_policy,
         )
         self.attention = LuongAttention(
-            c.score, c.window, c.window_size, c.max_source_length, name="attention"
+            c.score,
+            c.window,
+            c.window_size,
+            c.max_source_length,
+            name="attention",
+            dtype=self.dtype_policy,
         )
         memory_width = c.units * (2 if c.bidirectional else 1)
         self.attention.build((None, None, c.units), (None, None, memory_width))
-        self.combine = Dense(c.units, activation="tanh", use_bias=False, name="combine")
-        self.drop = keras.layers.Dropout(c.dropout)
-        self.output_layer = Dense(c.target_vocabulary_size, name="output")
+        self.combine = Dense(
+            c.units, activation="tanh", use_bias=False, name="combine", dtype=self.dtype_policy
+        )
+        self.drop = keras.layers.Dropout(c.dropout, dtype=self.dtype_policy)
+        self.output_layer = Dense(c.target_vocabulary_size, name="output", dtype=self.dtype_policy)
         self._create_weights()
 
     def _start(self, source_ids, training=None):

@@ -31,21 +31,40 @@ class Seq2Seq(TranslationModel):
         super().__init__(config, **kwargs)
         c = config
         self.source_embedding = TokenEmbedding(
-            c.source_vocabulary_size, c.embedding_width, name="source_embedding"
+            c.source_vocabulary_size,
+            c.embedding_width,
+            name="source_embedding",
+            dtype=self.dtype_policy,
         )
         self.target_embedding = TokenEmbedding(
-            c.target_vocabulary_size, c.embedding_width, name="target_embedding"
+            c.target_vocabulary_size,
+            c.embedding_width,
+            name="target_embedding",
+            dtype=self.dtype_policy,
         )
         self.encoder = RecurrentEncoder(
-            c.cell, c.units, c.num_layers, c.bidirectional, c.dropout, name="encoder"
+            c.cell,
+            c.units,
+            c.num_layers,
+            c.bidirectional,
+            c.dropout,
+            name="encoder",
+            dtype=self.dtype_policy,
         )
-        self.decoder = RecurrentDecoder(c.cell, c.units, c.num_layers, c.dropout, name="decoder")
+        self.decoder = RecurrentDecoder(
+            c.cell, c.units, c.num_layers, c.dropout, name="decoder", dtype=self.dtype_policy
+        )
         num_states = len(self.decoder.state_names) // c.num_layers
         self.bridge = DecoderBridge(
-            c.units, num_states, c.num_layers, project=c.bidirectional, name="bridge"
+            c.units,
+            num_states,
+            c.num_layers,
+            project=c.bidirectional,
+            name="bridge",
+            dtype=self.dtype_policy,
         )
-        self.drop = keras.layers.Dropout(c.dropout)
-        self.output_layer = Dense(c.target_vocabulary_size, name="output")
+        self.drop = keras.layers.Dropout(c.dropout, dtype=self.dtype_policy)
+        self.output_layer = Dense(c.target_vocabulary_size, name="output", dtype=self.dtype_policy)
         self._create_weights()
 
     def _initial_states(self, source_ids, training=None):

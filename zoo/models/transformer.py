@@ -37,12 +37,22 @@ class Transformer(TranslationModel):
         c = config
         scale = c.width**0.5
         self.source_embedding = TokenEmbedding(
-            c.source_vocabulary_size, c.width, scale, name="source_embedding"
+            c.source_vocabulary_size,
+            c.width,
+            scale,
+            name="source_embedding",
+            dtype=self.dtype_policy,
         )
         self.target_embedding = (
             self.source_embedding
             if c.share_embeddings
-            else TokenEmbedding(c.target_vocabulary_size, c.width, scale, name="target_embedding")
+            else TokenEmbedding(
+                c.target_vocabulary_size,
+                c.width,
+                scale,
+                name="target_embedding",
+                dtype=self.dtype_policy,
+            )
         )
         rotary_length = None
         self.source_positions = self.target_positions = None
@@ -50,24 +60,40 @@ class Transformer(TranslationModel):
             rotary_length = max(c.max_source_length, c.max_target_length)
         else:
             table = _TABLES[c.positions]
-            self.source_positions = table(c.max_source_length, c.width, name="source_positions")
-            self.target_positions = table(c.max_target_length, c.width, name="target_positions")
+            self.source_positions = table(
+                c.max_source_length, c.width, name="source_positions", dtype=self.dtype_policy
+            )
+            self.target_positions = table(
+                c.max_target_length, c.width, name="target_positions", dtype=self.dtype_policy
+            )
         block = (c.width, c.feedforward_width, c.num_heads, c.norm, c.dropout, rotary_length)
         self.encoder_blocks = [
-            TransformerEncoderBlock(*block, name=f"encoder_{i}") for i in range(c.encoder_layers)
+            TransformerEncoderBlock(*block, name=f"encoder_{i}", dtype=self.dtype_policy)
+            for i in range(c.encoder_layers)
         ]
         self.decoder_blocks = [
-            TransformerDecoderBlock(*block, name=f"decoder_{i}") for i in range(c.decoder_layers)
+            TransformerDecoderBlock(*block, name=f"decoder_{i}", dtype=self.dtype_policy)
+            for i in range(c.decoder_layers)
         ]
-        self.encoder_norm = LayerNormalization(name="encoder_norm") if c.norm == "pre" else None
-        self.decoder_norm = LayerNormalization(name="decoder_norm") if c.norm == "pre" else None
-        self.drop = keras.layers.Dropout(c.dropout)
+        self.encoder_norm = (
+            LayerNormalization(name="encoder_norm", dtype=self.dtype_policy)
+            if c.norm == "pre"
+            else None
+        )
+        self.decoder_norm = (
+            LayerNormalization(name="decoder_norm", dtype=self.dtype_policy)
+            if c.norm == "pre"
+            else None
+        )
+        self.drop = keras.layers.Dropout(c.dropout, dtype=self.dtype_policy)
         if c.tie_output:
             self.output_bias = self.add_weight(
                 shape=(c.target_vocabulary_size,), initializer="zeros", name="output_bias"
             )
         else:
-            self.output_layer = Dense(c.target_vocabulary_size, name="output")
+            self.output_layer = Dense(
+                c.target_vocabulary_size, name="output", dtype=self.dtype_policy
+            )
         self._create_weights()
 
     def _embed(self, embedding, positions_layer, ids, positions=None, training=None):

@@ -1,5 +1,8 @@
 """What every family is: a Keras model that encodes once and decodes step by step."""
 
+import dataclasses
+import difflib
+
 import keras
 import numpy as np
 from keras import ops
@@ -97,21 +100,14 @@ class TranslationModel(keras.Model):
             `attention` `(B, n, T, S)` for a family with attention.
 
         Raises:
-            ValueError: `num_hypotheses` above `beam_size`, or a source of no tokens at all.
+            ValueError: naming every argument that is wrong: a shape, a source without tokens or
+                longer than `config.max_source_length`, `num_hypotheses` above `beam_size`.
         """
         source_ids = np.asarray(source_ids, "int32")
-        if source_ids.ndim != 2 or 0 in source_ids.shape:
-            raise ValueError(
-                "translate_ids: source_ids has the wrong shape; expected (B, S) with at least one "
-                f"row and one token. Received {source_ids.shape}. Append the end id to each row."
-            )
-        if not 1 <= num_hypotheses <= beam_size:
-            raise ValueError(
-                "translate_ids: num_hypotheses must lie between 1 and beam_size. Received "
-                f"{num_hypotheses} with beam_size {beam_size}. Raise beam_size."
-            )
-        if prefix_ids is None:
-            prefix_ids = np.zeros((1, 1), "int32")
+        prefix_ids = np.asarray([[PAD_ID]] if prefix_ids is None else prefix_ids, "int32")
+        problems = self._request_problems(source_ids, prefix_ids, beam_size, num_hypotheses)
+        if problems:
+            raise ValueError("\n".join(f"translate_ids: {problem}" for problem in problems))
         key = (beam_size, num_hypotheses)
         if key not in self._translate:
 
@@ -129,12 +125,38 @@ class TranslationModel(keras.Model):
             self._translate[key] = backend.graph_function(run)
         result = self._translate[key](
             source_ids,
-            np.asarray(prefix_ids, "int32"),
+            prefix_ids,
             np.float32(length_penalty),
             np.int32(min_length),
             np.int32(max_length),
         )
         return {name: ops.convert_to_numpy(value) for name, value in result.items()}
+
+    def _request_problems(self, source_ids, prefix_ids, beam_size, num_hypotheses):
+        longest, rows = self.config.max_source_length, len(source_ids) if source_ids.ndim else 0
+        if source_ids.ndim != 2 or not np.all(np.any(source_ids != PAD_ID, axis=1)) or not rows:
+            problem = (
+                "source_ids has no tokens in some row, or the wrong shape; expected (B, S) with a "
+                f"token in each row. Received shape {source_ids.shape}. Append the end id to each."
+            )
+            return [problem]
+        problems = []
+        if source_ids.shape[1] > longest:
+            problems.append(
+                f"source_ids is too wide; expected at most max_source_length {longest} columns. "
+                f"Received {source_ids.shape[1]}. Split the sentence."
+            )
+        if prefix_ids.ndim != 2 or len(prefix_ids) not in (1, rows) or not prefix_ids.size:
+            problems.append(
+                f"prefix_ids has the wrong shape; expected ({rows}, P) or (1, P). Received "
+                f"{prefix_ids.shape}. Pad short prefixes with 0."
+            )
+        if not 1 <= num_hypotheses <= beam_size:
+            problems.append(
+                "num_hypotheses is out of range; expected a number between 1 and beam_size "
+                f"{beam_size}. Received {num_hypotheses}. Raise beam_size."
+            )
+        return problems
 
     def search(
         self,
@@ -150,7 +172,8 @@ class TranslationModel(keras.Model):
         """Encode and search, on tensors: what `translate_ids` and every exported graph run.
 
         Args as in `translate_ids`. `beam_size` may be an int32 scalar tensor: the graph then holds
-        both greedy and beam search, and runs the one that is asked for. `decode_step` replaces the
+        both greedy and beam search, and runs the one that is asked for (TensorFlow only).
+        `decode_step` replaces the
         model's own, for example to change its logits.
 
         Returns:
@@ -199,7 +222,7 @@ class TranslationModel(keras.Model):
             **overrides: other fields of the configuration.
 
         Raises:
-            ValueError: the preset is unknown or belongs to another family.
+            ValueError: the preset is unknown or belongs to another family, or a field is unknown.
         """
         known = [name for name, entry in PRESETS.items() if entry.config_class is cls.config_class]
         if preset not in known:
@@ -207,6 +230,11 @@ class TranslationModel(keras.Model):
                 f"{cls.__name__}.from_preset: preset {preset!r} is no preset of this family; "
                 f"expected one of {', '.join(known)}. Use zoo.build for the other families."
             )
+        names = [field.name for field in dataclasses.fields(cls.config_class)]
+        for name in overrides.keys() - set(names):
+            close = difflib.get_close_matches(name, names, 1)
+            remedy = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(names)}."
+            raise ValueError(f"{cls.__name__}.from_preset: unknown field {name}. {remedy}")
         fields = {
             "source_vocabulary_size": vocabulary_size,
             "target_vocabulary_size": target_vocabulary_size or vocabulary_size,

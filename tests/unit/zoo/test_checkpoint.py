@@ -103,7 +103,6 @@ def test_newer_format_and_unknown_family_are_refused(directory):
         zoo.load_checkpoint(directory)
 
 
-@pytest.mark.xfail(strict=True, reason="these end in a TypeError that names no file")
 @pytest.mark.parametrize("changes", [{"format_version": "1"}, {"config": {"width": 4}}])
 def test_description_of_another_shape_is_refused(directory, changes):
     _edit(directory, **changes)

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+import zoo
+
 from zoo import search
 
 PAD, START, END = 0, 1, 2
@@ -192,10 +194,23 @@ def test_default_limit_is_twice_the_source_plus_ten(tiny):
     assert model.translate_ids(source, max_length=99)["lengths"].tolist() == [[40], [40]]
 
 
-def test_search_refuses_what_it_cannot_do(tiny):
+def test_translate_ids_refuses_a_source_without_tokens(tiny):
     model = tiny("seq2seq_tiny")
-    with pytest.raises(ValueError, match="num_hypotheses must lie between 1 and beam_size"):
-        model.translate_ids([[4, 2]], beam_size=2, num_hypotheses=3)
-    for empty in (np.zeros((0, 3)), np.zeros((2, 0)), np.zeros(3)):
-        with pytest.raises(ValueError, match="source_ids has the wrong shape"):
+    for empty in (np.zeros((0, 3)), np.zeros((2, 0)), np.zeros(3), np.array([[4, 2], [0, 0]])):
+        with pytest.raises(ValueError, match="source_ids has no tokens in some row, or the wrong"):
             model.translate_ids(empty)
+
+
+def test_translate_ids_names_every_problem(tiny):
+    model = tiny("seq2seq_tiny", max_source_length=4)
+    prefixes = np.ones((3, 1), "int32")
+    with pytest.raises(ValueError, match="num_hypotheses is out of range") as caught:
+        model.translate_ids([[4, 5, 6, 7, 2]], beam_size=2, num_hypotheses=3, prefix_ids=prefixes)
+    message = str(caught.value)
+    assert "source_ids is too wide; expected at most max_source_length 4 columns" in message
+    assert "prefix_ids has the wrong shape; expected (1, P) or (1, P)" in message
+
+
+def test_unknown_field_gets_a_suggestion():
+    with pytest.raises(ValueError, match=r"unknown field unit\. Did you mean units\?"):
+        zoo.build("luong_tiny", vocabulary_size=11, unit=9)

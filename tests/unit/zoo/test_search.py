@@ -317,16 +317,7 @@ def test_beam_of_one_equals_greedy():
 # --- details --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        search.greedy,
-        pytest.param(
-            search.beam,
-            marks=pytest.mark.xfail(strict=True, reason="beam fills up with 0, not with pad_id"),
-        ),
-    ],
-)
+@pytest.mark.parametrize("function", [search.greedy, search.beam])
 def test_another_padding_id_fills_short_rows(function):
     letters = Letters(2, vocabulary=5)
     letters.table[0] = np.log([0.1, 0.1, 0.1, 0.6, 0.1])

@@ -80,7 +80,6 @@ def test_mixed_precision_gives_float32_logits_near_the_plain_ones(tiny, policy, 
     assert (result["lengths"].numpy() >= 1).all()
 
 
-@pytest.mark.xfail(strict=True, reason="the parts of a model do not get the model's dtype policy")
 def test_keras_file_of_a_mixed_precision_model_translates_the_same(tiny, tmp_path):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("mixed_bfloat16")
