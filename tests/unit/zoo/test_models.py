@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 import zoo
-
 from zoo import search
 
 PAD, START, END = 0, 1, 2
