@@ -132,6 +132,7 @@ class LuongAttention(Attention):
 
     def scores(self, query, key):
         if self.score != "concat":
+            query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
             return ops.matmul(query, ops.transpose(key, (0, 2, 1)))
         hidden = ops.tanh(ops.expand_dims(query, 2) + ops.expand_dims(key, 1))  # (B, T, S, Dq)
         width = hidden.shape[-1]

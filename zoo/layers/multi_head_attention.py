@@ -20,8 +20,9 @@ def scaled_dot_product(query, key, value, attention_mask=None, dropout=None):
     Returns:
         `(context, weights)`: `(B, H, T, D)` and float32 `(B, H, T, S)`.
     """
-    query = query * (query.shape[-1] ** -0.5)  # first: float16 ends at 65504
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    # In float32: the sum of D products may exceed what float16 holds.
+    query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (query.shape[-1] ** -0.5)
     weights = masked_softmax(scores, attention_mask)
     used = ops.cast(weights, value.dtype)
     return ops.matmul(used if dropout is None else dropout(used), value), weights
