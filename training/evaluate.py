@@ -159,7 +159,8 @@ def _with_bundle(path, sources, options, progress) -> tuple[list[str], float]:
 
     translator = Translator.load(path)
     start = time.perf_counter()
-    found = translator.translate(list(sources), progress=progress, **options)
+    # None: a line is drawn on a terminal only
+    found = translator.translate(list(sources), progress=None if progress else False, **options)
     return [translation.text for translation in found], time.perf_counter() - start
 
 
