@@ -3,19 +3,14 @@
 import keras
 from keras import ops
 
-from zoo import masks
 from zoo.config import BahdanauConfig
 from zoo.layers.bahdanau_attention import BahdanauAttention
-from zoo.layers.decoder_bridge import DecoderBridge
 from zoo.layers.dense import Dense
-from zoo.layers.recurrent_decoder import RecurrentDecoder
-from zoo.layers.recurrent_encoder import RecurrentEncoder
-from zoo.layers.token_embedding import TokenEmbedding
-from zoo.models.translation_model import TranslationModel
+from zoo.models.recurrent_model import RecurrentModel
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
-class Bahdanau(TranslationModel):
+class Bahdanau(RecurrentModel):
     """A memory of annotations, and a decoder that looks before each word.
 
     m = [→h; ←h]                               bidirectional encoder        (eq. 7)
@@ -34,46 +29,13 @@ class Bahdanau(TranslationModel):
     config_class = BahdanauConfig
 
     def __init__(self, config, **kwargs):
-        super().__init__(config, **kwargs)
-        c = config
-        self.source_embedding = TokenEmbedding(
-            c.source_vocabulary_size,
-            c.embedding_width,
-            name="source_embedding",
-            dtype=self.dtype_policy,
-        )
-        self.target_embedding = TokenEmbedding(
-            c.target_vocabulary_size,
-            c.embedding_width,
-            name="target_embedding",
-            dtype=self.dtype_policy,
-        )
-        self.encoder = RecurrentEncoder(c.cell, c.units, name="encoder", dtype=self.dtype_policy)
-        self.decoder = RecurrentDecoder(c.cell, c.units, name="decoder", dtype=self.dtype_policy)
-        self.decoder.build_for(c.embedding_width + 2 * c.units)
-        self.bridge = DecoderBridge(
-            c.units, len(self.decoder.state_names), 1, name="bridge", dtype=self.dtype_policy
-        )
+        super().__init__(config, context_width=2 * config.units, **kwargs)
+        c, policy = config, {"dtype": self.dtype_policy}
         self.attention = BahdanauAttention(
-            c.attention_units, c.normalize, name="attention", dtype=self.dtype_policy
+            c.attention_units, c.normalize, name="attention", **policy
         )
-        self.drop = keras.layers.Dropout(c.dropout, dtype=self.dtype_policy)
-        self.deep_output = Dense(2 * c.embedding_width, name="deep_output", dtype=self.dtype_policy)
-        self.output_layer = Dense(c.target_vocabulary_size, name="output", dtype=self.dtype_policy)
+        self.deep_output = Dense(2 * c.embedding_width, name="deep_output", **policy)
         self._create_weights()
-
-    def _start(self, source_ids, training=None):
-        """Everything that is computed once a sentence."""
-        mask = masks.padding_mask(source_ids)
-        x = self.drop(self.source_embedding(source_ids), training=training)
-        memory, final = self.encoder(x, mask, training=training)
-        states = self.bridge(final)
-        return {
-            "memory": memory,
-            "memory_keys": self.attention.project_keys(memory),
-            "memory_mask": masks.over_queries(mask),
-            **dict(zip(self.decoder.state_names, states, strict=True)),
-        }
 
     def _advance(self, y, states, memory):
         """c_t and s_t from E y_{t−1} and s_{t−1}; rank 2 throughout."""
@@ -98,18 +60,13 @@ class Bahdanau(TranslationModel):
             carry = (context, *states)
             return carry, carry  # keras.ops.scan wants outputs in the shape of the carry
 
-        start = [state[name] for name in self.decoder.state_names]
-        carry = (ops.zeros_like(state["memory"][:, 0]), *start)
+        carry = (ops.zeros_like(state["memory"][:, 0]), *self._states(state))
         _, (context, hidden, *_) = ops.scan(advance, carry, ops.transpose(y, (1, 0, 2)))
         hidden, context = ops.transpose(hidden, (1, 0, 2)), ops.transpose(context, (1, 0, 2))
         return self._output(hidden, y, context, training)
 
-    def encode(self, source_ids):
-        return self._start(source_ids)
-
     def decode_step(self, token_ids, state):
-        names = self.decoder.state_names
         y = self.target_embedding(token_ids)
-        hidden, context, weights, states = self._advance(y, [state[n] for n in names], state)
+        hidden, context, weights, states = self._advance(y, self._states(state), state)
         logits = self._output(hidden, y, context)
-        return logits, {**state, **dict(zip(names, states, strict=True))}, weights
+        return logits, {**state, **self._named(states)}, weights

@@ -3,19 +3,14 @@
 import keras
 from keras import ops
 
-from zoo import masks
 from zoo.config import LuongConfig
-from zoo.layers.decoder_bridge import DecoderBridge
 from zoo.layers.dense import Dense
 from zoo.layers.luong_attention import LuongAttention
-from zoo.layers.recurrent_decoder import RecurrentDecoder
-from zoo.layers.recurrent_encoder import RecurrentEncoder
-from zoo.layers.token_embedding import TokenEmbedding
-from zoo.models.translation_model import TranslationModel
+from zoo.models.recurrent_model import RecurrentModel
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
-class Luong(TranslationModel):
+class Luong(RecurrentModel):
     """h_t from a stacked RNN, then attention, then an attentional hidden state.
 
     h_t = RNN(E y_{t−1}, h_{t−1}), or RNN([E y_{t−1}; h̃_{t−1}], …) with input feeding   (§3.3)
@@ -32,73 +27,22 @@ class Luong(TranslationModel):
     config_class = LuongConfig
 
     def __init__(self, config, **kwargs):
-        super().__init__(config, **kwargs)
         c = config
-        self.source_embedding = TokenEmbedding(
-            c.source_vocabulary_size,
-            c.embedding_width,
-            name="source_embedding",
-            dtype=self.dtype_policy,
-        )
-        self.target_embedding = TokenEmbedding(
-            c.target_vocabulary_size,
-            c.embedding_width,
-            name="target_embedding",
-            dtype=self.dtype_policy,
-        )
-        self.encoder = RecurrentEncoder(
-            c.cell,
-            c.units,
-            c.num_layers,
-            c.bidirectional,
-            c.dropout,
-            name="encoder",
-            dtype=self.dtype_policy,
-        )
-        self.decoder = RecurrentDecoder(
-            c.cell, c.units, c.num_layers, c.dropout, name="decoder", dtype=self.dtype_policy
-        )
-        self.decoder.build_for(c.embedding_width + (c.units if c.input_feeding else 0))
-        num_states = len(self.decoder.state_names) // c.num_layers
-        self.bridge = DecoderBridge(
-            c.units,
-            num_states,
-            c.num_layers,
-            project=c.bidirectional,
-            name="bridge",
-            dtype=self.dtype_policy,
-        )
+        fed = c.units if c.input_feeding else 0
+        super().__init__(c, c.num_layers, c.bidirectional, context_width=fed, **kwargs)
+        policy = {"dtype": self.dtype_policy}
         self.attention = LuongAttention(
-            c.score,
-            c.window,
-            c.window_size,
-            c.max_source_length,
-            name="attention",
-            dtype=self.dtype_policy,
+            c.score, c.window, c.window_size, c.max_source_length, name="attention", **policy
         )
         memory_width = c.units * (2 if c.bidirectional else 1)
         self.attention.build((None, None, c.units), (None, None, memory_width))
-        self.combine = Dense(
-            c.units, activation="tanh", use_bias=False, name="combine", dtype=self.dtype_policy
-        )
-        self.drop = keras.layers.Dropout(c.dropout, dtype=self.dtype_policy)
-        self.output_layer = Dense(c.target_vocabulary_size, name="output", dtype=self.dtype_policy)
+        self.combine = Dense(c.units, activation="tanh", use_bias=False, name="combine", **policy)
         self._create_weights()
 
     def _start(self, source_ids, training=None):
-        """Everything that is computed once a sentence."""
-        mask = masks.padding_mask(source_ids)
-        x = self.drop(self.source_embedding(source_ids), training=training)
-        memory, final = self.encoder(x, mask, training=training)
-        states = self.bridge(final)
-        state = {
-            "memory": memory,
-            "memory_keys": self.attention.project_keys(memory),
-            "memory_mask": masks.over_queries(mask),
-            **dict(zip(self.decoder.state_names, states, strict=True)),
-        }
+        state = super()._start(source_ids, training)
         if self.config.input_feeding:
-            state["attentional"] = ops.zeros_like(states[0])
+            state["attentional"] = ops.zeros_like(self._states(state)[0])
         if self.config.window == "local_m":
             state["position"] = ops.zeros_like(source_ids[:, 0])
         return state
@@ -117,7 +61,7 @@ class Luong(TranslationModel):
     def call(self, inputs, training=None):
         state = self._start(inputs["source_ids"], training)
         y = self.drop(self.target_embedding(inputs["target_ids"]), training=training)
-        start = [state[name] for name in self.decoder.state_names]
+        start = self._states(state)
         if self.config.input_feeding:
             return self._logits(self._scan(y, start, state), training)
         hidden = self.decoder(y, start, training=training)
@@ -146,17 +90,13 @@ class Luong(TranslationModel):
         _, (attentional, *_) = ops.scan(advance, carry, ops.transpose(y, (1, 0, 2)))
         return ops.transpose(attentional, (1, 0, 2))
 
-    def encode(self, source_ids):
-        return self._start(source_ids)
-
     def decode_step(self, token_ids, state):
-        names = self.decoder.state_names
         x = self.target_embedding(token_ids)
         if self.config.input_feeding:
             x = ops.concatenate([x, state["attentional"]], axis=-1)
-        hidden, states = self.decoder.step(x, [state[name] for name in names])
+        hidden, states = self.decoder.step(x, self._states(state))
         attentional, weights = self._attend(hidden, state, state.get("position"))
-        next_state = {**state, **dict(zip(names, states, strict=True))}
+        next_state = {**state, **self._named(states)}
         if self.config.input_feeding:
             next_state["attentional"] = attentional
         if "position" in state:
