@@ -1,4 +1,4 @@
-"""Command line: translate a stream, show attention, describe a bundle.
+"""Command line: translate a stream, show attention, verify or describe a bundle.
 
 ``python -m serving translate BUNDLE < in.txt > out.txt`` writes one line per input line. With
 ``--num-hypotheses`` above 1 it writes one line per hypothesis, best first, of four columns between
@@ -72,7 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     attend.add_argument("--no-color", action="store_true", help="shade with characters")
     attend.set_defaults(run=_attend)
 
-    info = commands.add_parser("info", help="verify a bundle and describe it")
+    verify = commands.add_parser("verify", help="prove a bundle: files and golden translations")
+    _add_bundle(verify)
+    verify.set_defaults(run=_verify)
+
+    info = commands.add_parser("info", help="check a bundle's files and describe it")
     info.add_argument("bundle")
     info.set_defaults(run=_info)
     return parser
@@ -159,6 +163,13 @@ def _attend(options: argparse.Namespace) -> None:
         print("warning: the sentence is too long; its end was cut off.", file=sys.stderr)
     if options.png:
         save_png(result, options.png)
+
+
+def _verify(options: argparse.Namespace) -> None:
+    from serving.verify import verify
+
+    count = verify(options.bundle, options.device, options.threads)
+    print(f"{options.bundle}: all files intact, {count} golden translations equal")
 
 
 def _info(options: argparse.Namespace) -> None:
