@@ -12,6 +12,7 @@ import numpy as np
 from keras import ops
 
 from serving.manifest import DecodingDefaults
+from serving.rows import end_row, pad
 from serving.tokenizer import END_ID
 
 TOLERANCES = {"scores": 1e-3, "attention": 1e-3}
@@ -161,11 +162,7 @@ def source_rows(tokenizer, texts, max_source_length):
     Returns:
         `(kept, ids)`: the positions of the texts that have pieces, and int32 `(B, S)`.
     """
-    encoded = [tokenizer.encode(text)[: max_source_length - 1] for text in texts]
-    kept = [index for index, ids in enumerate(encoded) if ids]
-    longest = max((len(encoded[index]) for index in kept), default=0)
-    rows = np.zeros((len(kept), longest + 1), "int32")
-    for row, index in zip(rows, kept, strict=True):
-        row[: len(encoded[index])] = encoded[index]
-        row[len(encoded[index])] = END_ID
-    return kept, rows
+    encoded = [tokenizer.encode(text) for text in texts]
+    kept = [index for index, pieces in enumerate(encoded) if pieces]
+    rows = [end_row(encoded[index], max_source_length) for index in kept]
+    return kept, pad(rows) if rows else np.zeros((0, 1), "int32")

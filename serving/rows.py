@@ -69,14 +69,25 @@ def make_rows(
         if not pieces or not text.strip():
             rows.append(None)
             continue
-        kept = pieces[: max_source_length - 1]
-        rows.append(Row((*kept, END_ID), tuple(prefix), truncated=len(kept) < len(pieces)))
+        ids = end_row(pieces, max_source_length)
+        rows.append(Row(tuple(ids), tuple(prefix), truncated=len(ids) <= len(pieces)))
     return rows
 
 
-def pad(rows: list[tuple[int, ...]]) -> np.ndarray:
-    """Right-pads rows of ids with zeros to int32 (rows, longest)."""
-    padded = np.full((len(rows), max(map(len, rows))), PAD_ID, np.int32)
+def end_row(pieces: Sequence[int], max_length: int) -> list[int]:
+    """Cuts pieces so that they fit ``max_length`` with the end id, and appends it."""
+    return [*pieces[: max_length - 1], END_ID]
+
+
+def pad(rows: Sequence[Sequence[int]], multiple: int = 1) -> np.ndarray:
+    """Right-pads rows of ids with zeros to int32 (rows, longest).
+
+    Args:
+        rows: At least one row.
+        multiple: The width is rounded up to a multiple of it, for fewer shapes to compile.
+    """
+    width = -(-max(map(len, rows)) // multiple) * multiple
+    padded = np.full((len(rows), width), PAD_ID, np.int32)
     for index, row in enumerate(rows):
         padded[index, : len(row)] = row
     return padded

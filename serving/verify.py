@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.manifest import BundleError
+from serving.rows import end_row
 from serving.tokenizer import END_ID
 from serving.translation import END_TOKEN, Translation
 from serving.translator import Translator
@@ -50,14 +51,14 @@ def verify(bundle: str | os.PathLike, device: str = "cpu", threads: int | None =
 
 
 def _differences(translator: Translator, entry: dict[str, Any], result: Translation) -> list[str]:
-    limit = translator.manifest.limits.max_source_length - 1
-    pieces = translator.source_tokenizer.encode(entry["source"])[:limit]
+    limit = translator.manifest.limits.max_source_length
+    pieces = translator.source_tokenizer.encode(entry["source"])
     tokens = (
         *translator.target_tokenizer.pieces(entry["ids"]),
         *((END_TOKEN,) if END_ID in entry["ids"] else ()),
     )
     checks = {
-        "source_ids": ([*pieces, END_ID] if pieces else [], entry["source_ids"]),
+        "source_ids": (end_row(pieces, limit) if pieces else [], entry["source_ids"]),
         "tokens": (result.tokens, tokens),
         "text": (result.text, entry["text"]),
     }

@@ -6,14 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import zoo
+from serving.rows import end_row, pad
 from serving.tokenizer import load_tokenizers
 from training.scoring import (
     PerplexityScorer,
     TextScores,
     check_aligned,
-    pad_rows,
     score_texts,
-    source_row,
 )
 
 
@@ -77,13 +76,13 @@ def translate(
         One translation a text, in the texts' order.
     """
     source, target = tokenizers
-    rows = [source_row(source, text, model.config.max_source_length) for text in texts]
+    rows = [end_row(source.encode(text), model.config.max_source_length) for text in texts]
     order = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: -len(rows[i]))
     results = [""] * len(texts)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
         found = model.translate_ids(
-            pad_rows([rows[i] for i in batch]),
+            pad([rows[i] for i in batch]),
             beam_size=beam_size,
             length_penalty=length_penalty,
         )

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import keras
-import numpy as np
 
-from serving.tokenizer import END_ID, PAD_ID, START_ID, Tokenizer
+from serving.rows import end_row, pad
+from serving.tokenizer import START_ID
 from training.losses import Perplexity
 
 TOKENIZERS = ("13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab")
@@ -73,25 +73,6 @@ def check_aligned(where: str, sentences: Sequence[str], references: Sequence[str
         )
 
 
-def pad_rows(rows: Sequence[Sequence[int]], multiple: int = 1) -> np.ndarray:
-    """Returns rows of ids as int32 `(B, longest)`, padded on the right.
-
-    Args:
-        rows: ids without padding.
-        multiple: the width is rounded up to a multiple of it, for fewer shapes to compile.
-    """
-    width = -(-max(map(len, rows)) // multiple) * multiple
-    padded = np.full((len(rows), width), PAD_ID, dtype="int32")
-    for target, row in zip(padded, rows, strict=True):
-        target[: len(row)] = row
-    return padded
-
-
-def source_row(tokenizer: Tokenizer, text: str, max_length: int) -> list[int]:
-    """Returns pieces + end, cut to `max_length` tokens; the end token always remains."""
-    return [*tokenizer.encode(text)[: max_length - 1], END_ID]
-
-
 class _Scorer(keras.Model):
     """The model in inference mode, compiled with the metric of validation instead of training.
 
@@ -141,18 +122,18 @@ def _pair_batches(config, tokenizers, sources, references, batch_size) -> Iterat
     """Yields ({"source_ids", "target_ids"}, labels), longest sentences first."""
     pairs = [
         (
-            source_row(tokenizers[0], source, config.max_source_length),
-            source_row(tokenizers[1], target, config.max_target_length),
+            end_row(tokenizers[0].encode(source), config.max_source_length),
+            end_row(tokenizers[1].encode(target), config.max_target_length),
         )
         for source, target in zip(sources, references, strict=True)
     ]
     pairs.sort(key=lambda pair: (len(pair[1]), len(pair[0])), reverse=True)
     for start in range(0, len(pairs), batch_size):
         rows = pairs[start : start + batch_size]
-        labels = pad_rows([target for _, target in rows], 8)
+        labels = pad([target for _, target in rows], 8)
         inputs = {
-            "source_ids": pad_rows([source for source, _ in rows], 8),
-            "target_ids": pad_rows([[START_ID, *target[:-1]] for _, target in rows], 8),
+            "source_ids": pad([source for source, _ in rows], 8),
+            "target_ids": pad([[START_ID, *target[:-1]] for _, target in rows], 8),
         }
         yield inputs, labels
 

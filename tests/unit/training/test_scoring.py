@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import zoo
+from serving.rows import end_row, pad
 from serving.tokenizer import END_ID, START_ID
-from training.scoring import PerplexityScorer, pad_rows, score_texts, source_row
+from training.scoring import PerplexityScorer, score_texts
 
 
 class Letters:
@@ -52,14 +53,14 @@ def test_unfit_arguments_are_named(hypotheses, references, tokenize, message):
 
 def test_rows_are_padded_to_a_multiple():
     rows = [[4, 5, 2], [2]]
-    np.testing.assert_array_equal(pad_rows(rows), [[4, 5, 2], [2, 0, 0]])
-    assert pad_rows(rows, multiple=4).shape == (2, 4)
-    assert pad_rows(rows).dtype == "int32"
+    np.testing.assert_array_equal(pad(rows), [[4, 5, 2], [2, 0, 0]])
+    assert pad(rows, multiple=4).shape == (2, 4)
+    assert pad(rows).dtype == "int32"
 
 
 def test_cut_source_keeps_its_end():
-    assert source_row(Letters(), "abcdef", 3) == [4, 5, END_ID]
-    assert source_row(Letters(), "", 3) == [END_ID]
+    assert end_row(Letters().encode("abcdef"), 3) == [4, 5, END_ID]
+    assert end_row(Letters().encode(""), 3) == [END_ID]
 
 
 def test_perplexity_is_that_of_single_sentences():
@@ -69,7 +70,7 @@ def test_perplexity_is_that_of_single_sentences():
     for source, target in zip(sources, targets, strict=True):
         labels = [*Letters().encode(target), END_ID]
         inputs = np.array([[START_ID, *labels[:-1]]])
-        ids = np.array([source_row(Letters(), source, 99)])
+        ids = np.array([end_row(Letters().encode(source), 99)])
         logits = np.asarray(model({"source_ids": ids, "target_ids": inputs}, training=False))[0]
         logits = logits.astype("float64")
         log_normalizer = np.log(np.exp(logits).sum(axis=-1))
