@@ -6,16 +6,21 @@ import tensorflow_text as tf_text
 from serving.manifest import DecodingDefaults
 from serving.tokenizer import END_ID, PAD_ID, START_ID
 
-# Inputs of the id graph: name, dtype, axes. A scalar has no axes.
-ID_INPUTS = (
-    ("source_ids", tf.int32, ("batch", "source")),
-    ("prefix_ids", tf.int32, ("prefix_batch", "prefix")),
-    ("beam_size", tf.int32, ()),
-    ("num_hypotheses", tf.int32, ()),
-    ("length_penalty", tf.float32, ()),
-    ("min_length", tf.int32, ()),
-    ("max_length", tf.int32, ()),
-)
+# What an id graph may take: dtype and axes by name. A scalar has no axes.
+_INPUTS = {
+    "source_ids": (tf.int32, ("batch", "source")),
+    "prefix_ids": (tf.int32, ("prefix_batch", "prefix")),
+    "suppressed_ids": (tf.int32, ("suppressed",)),
+    "beam_size": (tf.int32, ()),
+    "num_hypotheses": (tf.int32, ()),
+    "length_penalty": (tf.float32, ()),
+    "coverage_penalty": (tf.float32, ()),
+    "min_length": (tf.int32, ()),
+    "max_length": (tf.int32, ()),
+    "no_repeat_ngram": (tf.int32, ()),
+    "attention_layer": (tf.int32, ()),
+    "attention_head": (tf.int32, ()),
+}
 ID_OUTPUTS = {
     "ids": ("int32", ("batch", "hypotheses", "target")),
     "lengths": ("int32", ("batch", "hypotheses")),
@@ -24,9 +29,9 @@ ID_OUTPUTS = {
 }
 
 
-def id_signature():
-    """Tensor specs of the id graph, in order."""
-    return [tf.TensorSpec([None] * len(axes), dtype, name=name) for name, dtype, axes in ID_INPUTS]
+def id_inputs(model):
+    """Name, dtype and axes of each input of a model's id graph, in order."""
+    return tuple((name, *_INPUTS[name]) for name in ("source_ids", *model.search_options))
 
 
 class TranslationModule(tf.Module):
@@ -46,8 +51,9 @@ class TranslationModule(tf.Module):
         self.source_proto = source_tokenizer.model_proto
         self.target_proto = target_tokenizer.model_proto
         self.defaults = defaults or DecodingDefaults()
+        self.inputs = id_inputs(model)
         self.translate_ids = tf.function(
-            self._translate_ids, input_signature=id_signature(), autograph=False
+            self._translate_ids, input_signature=self.id_signature(), autograph=False
         )
         self.translate_text = tf.function(
             self._translate_text,
@@ -55,25 +61,15 @@ class TranslationModule(tf.Module):
             autograph=False,
         )
 
-    def _translate_ids(
-        self,
-        source_ids,
-        prefix_ids,
-        beam_size,
-        num_hypotheses,
-        length_penalty,
-        min_length,
-        max_length,
-    ):
-        return self._model().search(
-            source_ids,
-            prefix_ids,
-            beam_size,
-            num_hypotheses,
-            length_penalty,
-            min_length,
-            max_length,
-        )
+    def id_signature(self):
+        """Tensor specs of the id graph, in order."""
+        return [
+            tf.TensorSpec([None] * len(axes), dtype, name=name) for name, dtype, axes in self.inputs
+        ]
+
+    def _translate_ids(self, source_ids, *options):
+        names = [name for name, _, _ in self.inputs[1:]]
+        return self._model().search(source_ids, **dict(zip(names, options, strict=True)))
 
     def _translate_text(self, text):
         """string `(B,)` to text `(B,)` and score `(B,)`; the same rules as `serving.Translator`."""
@@ -84,15 +80,9 @@ class TranslationModule(tf.Module):
         empty = tf.equal(pieces.row_lengths(), 0)
         ends = tf.fill([tf.shape(text)[0], 1], END_ID)
         source_ids = tf.concat([pieces, ends], axis=1).to_tensor(PAD_ID)
-        result = self._translate_ids(
-            source_ids,
-            tf.fill([1, 1], PAD_ID),
-            self.defaults.beam_size,
-            1,
-            self.defaults.length_penalty,
-            self.defaults.min_length,
-            self.defaults.max_length,
-        )
+        defaults = {name: value for name, value in vars(self.defaults).items() if value}
+        known = {name: defaults[name] for name in self._model().search_options if name in defaults}
+        result = self._model().search(source_ids, **known)
         ids = result["ids"][:, 0]
         hidden = (ids == END_ID) | (ids == PAD_ID) | (ids == START_ID)
         translated = target.detokenize(tf.ragged.boolean_mask(ids, ~hidden))

@@ -11,15 +11,19 @@ import tf2onnx
 from onnx import numpy_helper
 from tf2onnx import tfonnx
 
-from export.graphs import ID_INPUTS, ID_OUTPUTS, id_signature
+from export.graphs import ID_OUTPUTS
+from export.plain_ops import HANDLERS
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
+from export.rewrites.loop_scalars import state_loop_scalars
 from serving.manifest import GraphSpec, TensorSpec
 
 OPSET = 18  # the highest that tf2onnx writes
 IR_VERSION = 10  # read by onnxruntime 1.18 and later; knows inputs with defaults
 
 # The passes in their order.
-PASSES = (hoist_loop_invariants,)
+PASSES = (state_loop_scalars, hoist_loop_invariants)
+
+_EMPTY = {"prefix_ids": [[0]], "suppressed_ids": []}  # no constraint
 
 
 def convert(module, defaults, metadata=None):
@@ -38,25 +42,27 @@ def convert(module, defaults, metadata=None):
     """
     with _tf2onnx_ready() as messages:
         model, _ = tf2onnx.convert.from_function(
-            module.translate_ids, input_signature=id_signature(), opset=OPSET
+            module.translate_ids,
+            input_signature=module.id_signature(),
+            opset=OPSET,
+            custom_op_handlers=HANDLERS,
         )
     for rewrite in PASSES:
         rewrite(model)
-    _name_axes(model)
-    _add_defaults(model, defaults)
+    _name_axes(model, module.inputs)
+    _add_defaults(model, module.inputs, defaults)
     model.ir_version = IR_VERSION
     model.producer_name = "attention-zoo"
     onnx.helper.set_model_props(model, metadata or {})
-    _check(model, messages)
+    _check(model, module.inputs, messages)
     return model
 
 
-def describe(model, defaults):
-    """The signature of a converted model, for the manifest."""
-    values = {**vars(defaults), "prefix_ids": [[0]]}
+def describe(model, inputs, defaults):
+    """The signature of a converted model with these `id_inputs`, for the manifest."""
+    values = {**_EMPTY, **vars(defaults)}
     inputs = [
-        TensorSpec(name, dtype.name, axes, default=values.get(name))
-        for name, dtype, axes in ID_INPUTS
+        TensorSpec(name, dtype.name, axes, default=values.get(name)) for name, dtype, axes in inputs
     ]
     outputs = [
         TensorSpec(value.name, *ID_OUTPUTS[value.name])
@@ -95,35 +101,35 @@ def _tf2onnx_ready():
         logger.propagate = propagate
 
 
-def _name_axes(model):
+def _name_axes(model, inputs):
     """Readable axis names, in place of the numbers that tf2onnx gives."""
-    axes = {name: axes for name, _, axes in ID_INPUTS}
+    axes = {name: axes for name, _, axes in inputs}
     axes.update({name: axes for name, (_, axes) in ID_OUTPUTS.items()})
     for value in [*model.graph.input, *model.graph.output]:
         del value.type.tensor_type.shape.dim[:]
         for axis in axes[value.name]:
             value.type.tensor_type.shape.dim.add().dim_param = axis
-    ranks = {name: i for i, name in enumerate([*(n for n, _, _ in ID_INPUTS), *ID_OUTPUTS])}
+    ranks = {name: i for i, name in enumerate([*axes])}
     for values in (model.graph.input, model.graph.output):
         ordered = sorted(values, key=lambda value: ranks[value.name])
         del values[:]
         values.extend(ordered)
 
 
-def _add_defaults(model, defaults):
+def _add_defaults(model, inputs, defaults):
     """An initializer that is also an input may be left out by the caller."""
-    values = {"prefix_ids": [[0]], **vars(defaults)}
-    for name, dtype, _ in ID_INPUTS:
+    values = {**_EMPTY, **vars(defaults)}
+    for name, dtype, _ in inputs:
         if name in values:
             array = np.asarray(values[name], dtype.as_numpy_dtype)
             model.graph.initializer.append(numpy_helper.from_array(array, name))
 
 
-def _check(model, messages):
+def _check(model, expected, messages):
     """tf2onnx only logs what it cannot convert: check, load and compare the names."""
     found = list(dict.fromkeys(messages))
     inputs = [value.name for value in model.graph.input]
-    if inputs != [name for name, _, _ in ID_INPUTS]:
+    if inputs != [name for name, _, _ in expected]:
         found.append(f"unexpected graph inputs {inputs}; a tensor was captured from outside")
     try:
         onnx.checker.check_model(model, full_check=True)

@@ -123,8 +123,8 @@ def translations_within_noise(model, source_ids, beam_size):
         noise = rng.uniform(-NOISE, NOISE, ops.shape(logits)).astype("float32")
         return logits + noise, state, attention
 
-    prefix, penalty = np.zeros((1, 1), "int32"), DecodingDefaults().length_penalty
-    found = model.search(rows, prefix, beam_size, 1, penalty, 0, 0, decode_step=noisy_step)
+    penalty = DecodingDefaults().length_penalty
+    found = model.search(rows, beam_size, length_penalty=penalty, decode_step=noisy_step)
     found = {name: ops.convert_to_numpy(value) for name, value in found.items()}
     return [_sequence(found, trial, 0) for trial in range(_TRIALS)]
 

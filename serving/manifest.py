@@ -23,6 +23,11 @@ FORMAT_VERSION = 1
 TRANSLATE_GRAPH = "translate.onnx"
 
 
+def _added(default):
+    """A field that bundles of an earlier release lack."""
+    return field(default=default, metadata={"may_be_absent": True})
+
+
 class BundleError(ValueError):
     """A bundle that is incomplete, damaged, too new or inconsistent.
 
@@ -82,8 +87,12 @@ class DecodingDefaults:
     beam_size: int = 1
     num_hypotheses: int = 1
     length_penalty: float = 0.6
+    coverage_penalty: float = _added(0.0)
     min_length: int = 0
     max_length: int = 0
+    no_repeat_ngram: int = _added(0)
+    attention_layer: int = _added(-1)
+    attention_head: int = _added(-1)
 
 
 @dataclass(frozen=True)

@@ -18,19 +18,34 @@ if _ON_TENSORFLOW:
     import tensorflow as tf
 
 
-def gather(x, indices):
-    """Rows of `x` along axis 0.
+def gather(x, indices, axis=0):
+    """Entries of `x` along one axis.
 
     Args:
-        x: tensor `(R, …)`.
+        x: tensor with R entries along `axis`.
         indices: int32 tensor of any shape, every value in `[0, R)`; never negative.
+        axis: int.
 
     Returns:
-        A tensor of shape `indices.shape + x.shape[1:]`.
+        `x` with the shape of `indices` in place of the axis.
     """
     if _ON_TENSORFLOW:
-        return tf.gather(x, indices)
-    return ops.take(x, indices, axis=0)
+        return tf.gather(x, indices, axis=axis)
+    return ops.take(x, indices, axis=axis)
+
+
+def indices_of(mask):
+    """int32 indices of the True entries of a boolean vector, in order."""
+    if _ON_TENSORFLOW:
+        return tf.cast(tf.squeeze(tf.where(mask), 1), "int32")
+    return ops.cast(ops.nonzero(mask)[0], "int32")
+
+
+def cond(predicate, true_fn, false_fn):
+    """What `true_fn()` or `false_fn()` returns, as a scalar boolean tensor says."""
+    if _ON_JAX:  # its conditional traces both, and what is traced here may loop in Python
+        return true_fn() if predicate else false_fn()
+    return ops.cond(predicate, true_fn, false_fn)
 
 
 def top_k(x, k):
@@ -59,29 +74,33 @@ def softmax(x):
     return x / ops.sum(x, axis=-1, keepdims=True)
 
 
-def while_loop(cond, body, loop_vars):
+def while_loop(cond, body, loop_vars, rows_change=False):
     """Runs `body` while `cond` holds; an axis that starts with length 0 may grow.
 
     Args:
         cond: function of the loop variables, returns a scalar boolean tensor.
         body: function of the loop variables, returns their next values as a tuple.
         loop_vars: tuple of tensors.
+        rows_change: whether axis 0 of the loop variables may change too.
 
     Returns:
         The final loop variables, a tuple.
     """
     loop_vars = tuple(loop_vars)
     if _ON_TENSORFLOW:
-        shapes = tuple(
-            tf.TensorShape([size or None for size in tf.convert_to_tensor(x).shape])
-            for x in loop_vars
-        )
+        shapes = tuple(_free_axes(tf.convert_to_tensor(x).shape, rows_change) for x in loop_vars)
         return tf.while_loop(cond, body, loop_vars, shape_invariants=shapes)
     if _ON_JAX:  # lax.while_loop needs fixed shapes; outside jit a Python loop does the same work
         while cond(*loop_vars):
             loop_vars = tuple(body(*loop_vars))
         return loop_vars
     return ops.while_loop(cond, body, loop_vars)
+
+
+def _free_axes(shape, rows_change):
+    """The static shape that holds at every turn of a loop."""
+    sizes = [size or None for size in shape]
+    return tf.TensorShape([None, *sizes[1:]] if rows_change and sizes else sizes)
 
 
 def graph_function(function):

@@ -4,19 +4,18 @@ A search takes a function, never a model:
 `decode_step(token_ids, state) → (logits, state, attention)` with `token_ids` `(N,)`, `logits`
 `(N, V)`, `attention` `(N, S)` or None, and `state` a dict of tensors, batch first. Entries of the
 state whose name starts with "memory" stay as they are, one row a sentence; all others have a row
-for each hypothesis, change from step to step, and follow their hypothesis.
-
-Loops grow what they collect, ids and attention, by concatenation along an axis that starts with
-length 0 (see `backend.while_loop`).
+for each hypothesis, change from step to step, and follow their hypothesis. Sentences that are done
+leave the batch, so `decode_step` sees fewer rows as the search goes on.
 """
 
 from keras import ops
 
 from zoo import backend
+from zoo.constraints import IMPOSSIBLE, Constraints
+from zoo.shrinking_loop import shrinking_loop
 
-# Score of what cannot be chosen: far below any real score, and finite, so that sums stay finite.
-IMPOSSIBLE = -1e9
 _ALIVE = -5e8  # any score above belongs to a hypothesis that can still be chosen
+_UNSEEN = 1e-6  # least attention that counts, so that its logarithm is finite
 
 
 def length_norm(length, length_penalty):
@@ -27,6 +26,20 @@ def length_norm(length, length_penalty):
         length_penalty: α, a float scalar; 0 leaves the sum as it is.
     """
     return ops.power((ops.cast(length, "float32") + 5.0) / 6.0, length_penalty)
+
+
+def coverage(attention, source_mask):
+    """Σ_s log(min(Σ_t a_ts, 1)): how little of the source was looked at (Wu et al. 2016, eq. 14).
+
+    Args:
+        attention: float32 `(B, n, T, S)`, zeros after the end.
+        source_mask: boolean `(B, S)`, True for real tokens.
+
+    Returns:
+        float32 `(B, n)`, at most 0; a token that no step looked at counts log 10⁻⁶.
+    """
+    seen = ops.minimum(ops.maximum(ops.sum(attention, axis=2), _UNSEEN), 1.0)  # (B, n, S)
+    return ops.sum(ops.log(seen) * ops.cast(ops.expand_dims(source_mask, 1), "float32"), axis=2)
 
 
 def length_limits(source_ids, max_length, ceiling, pad_id=0):
@@ -47,28 +60,14 @@ def length_limits(source_ids, max_length, ceiling, pad_id=0):
 
 
 def _split_state(state):
-    """The names that change, and a function from their values to the whole state."""
-    names = [name for name in state if not name.startswith("memory")]
+    """The entries that change, and the memory."""
     memory = {name: value for name, value in state.items() if name.startswith("memory")}
-    return names, lambda values: {**memory, **dict(zip(names, values, strict=True))}
+    return {name: value for name, value in state.items() if name not in memory}, memory
 
 
-def _forced_tokens(prefix_ids, pad_id):
-    """A function from the step to the token each sentence is forced to, `pad_id` for none."""
-    if prefix_ids is None:
-        return lambda step: ops.full((1,), pad_id, "int32")
-    by_step = ops.transpose(ops.pad(prefix_ids, ((0, 0), (0, 1)), constant_values=pad_id))
-    last = ops.shape(prefix_ids)[1]
-    return lambda step: backend.gather(by_step, ops.minimum(step, last))
-
-
-def _flat_gather(matrix, indices):
-    """Single entries of a matrix by their index in the flattened matrix."""
-    return backend.gather(ops.reshape(matrix, (-1,)), indices)
-
-
-def _append(collected, entry, axis):
-    return ops.concatenate([collected, ops.expand_dims(entry, axis)], axis=axis)
+def _flat_gather(tensor, indices):
+    """Single entries of a tensor by their index in the flattened tensor."""
+    return backend.gather(ops.reshape(tensor, (-1,)), indices)
 
 
 def greedy(
@@ -79,10 +78,10 @@ def greedy(
     start_id,
     end_id,
     pad_id,
-    prefix_ids=None,
+    source_mask=None,
     length_penalty=0.0,
-    min_length=0,
-    source_length=None,
+    coverage_penalty=0.0,
+    **constraints,
 ):
     """Takes the most likely token at each step.
 
@@ -91,70 +90,70 @@ def greedy(
         state: the state before the first step, B rows.
         limits: int32 `(B,)`, most tokens of each row, end token included, at least 1.
         start_id, end_id, pad_id: ints.
-        prefix_ids: int32 `(B, P)` or `(1, P)`, forced first tokens, `pad_id` for free.
+        source_mask: boolean `(B, S)`, True for real tokens, when `decode_step` gives attention;
+            None when it gives None.
         length_penalty: α of `length_norm`, for the score only.
-        min_length: least number of tokens, end token included.
-        source_length: S, when `decode_step` gives attention; None when it gives None.
+        coverage_penalty: β, the weight of `coverage` in the score.
+        **constraints: `prefix_ids`, `min_length`, `suppressed_ids`, `no_repeat_ngram` of
+            `Constraints`.
 
     Returns:
         A dict of tensors: `ids` `(B, 1, T)`, padded after the end token; `lengths` `(B, 1)`;
         `scores` `(B, 1)`; and `attention` `(B, 1, T, S)` if there is attention.
     """
-    names, whole_state = _split_state(state)
-    forced_at = _forced_tokens(prefix_ids, pad_id)
-    rows = ops.shape(limits)[0]
-    with_attention = source_length is not None
+    batch = ops.shape(limits)[0]
+    constraints = Constraints(batch, end_id, pad_id, **constraints)
+    changing, memory = _split_state(state)
 
-    def choose(step, log_probs):
-        best_two = backend.top_k(log_probs, 2)[1]
-        too_early = ops.logical_and(ops.equal(best_two[:, 0], end_id), step + 1 < min_length)
-        token = ops.where(too_early, best_two[:, 1], best_two[:, 0])
-        forced = forced_at(step)
-        return ops.where(ops.equal(forced, pad_id), token, forced)
-
-    def cond(step, tokens, finished, *_):
-        return ops.logical_not(ops.all(finished))
-
-    def body(step, tokens, finished, scores, lengths, ids, looked, *values):
-        logits, new_state, attention = decode_step(tokens, whole_state(values))
+    def advance(step, sentences, hypotheses, fixed, history):
+        state = {name: {**hypotheses, **fixed}[name] for name in (*changing, *memory)}
+        logits, new_state, attention = decode_step(hypotheses["token"], state)
         log_probs = ops.log_softmax(logits, axis=-1)
-        token = choose(step, log_probs)
-        row_starts = ops.arange(rows, dtype="int32") * logits.shape[-1]
-        gain = _flat_gather(log_probs, row_starts + token)
-        active = ops.logical_not(finished)
-        token = ops.where(finished, pad_id, token)
-        stop = ops.logical_or(ops.equal(token, end_id), step + 1 >= limits)
-        return (
-            step + 1,
-            token,
-            ops.logical_or(finished, stop),
-            scores + ops.where(active, gain, 0.0),
-            lengths + ops.cast(active, "int32"),
-            _append(ids, token, 1),
-            _append(looked, attention, 1) if with_attention else looked,
-            *(new_state[name] for name in names),
-        )
 
-    first = (
-        ops.convert_to_tensor(0, "int32"),
-        ops.zeros_like(limits) + start_id,
-        ops.zeros_like(limits, dtype="bool"),
-        ops.zeros_like(limits, dtype="float32"),
-        ops.zeros_like(limits),
-        ops.zeros((rows, 0), "int32"),
-        ops.zeros((rows, 0, source_length) if with_attention else (0,), "float32"),
-        *(state[name] for name in names),
-    )
-    _, _, _, scores, lengths, ids, looked, *_ = backend.while_loop(cond, body, first)
-    result = {
-        "ids": ops.expand_dims(ids, 1),
-        "lengths": ops.expand_dims(lengths, 1),
-        "scores": ops.expand_dims(scores / length_norm(lengths, length_penalty), 1),
+        def constrained():
+            rows, so_far = fixed["row"], lambda: history()["token"]
+            return backend.top_k(constraints.apply(step, log_probs, rows, 1, so_far), 1)
+
+        bound = constraints.may_bind(step)
+        gain, token = backend.cond(bound, constrained, lambda: backend.top_k(log_probs, 1))
+        gain, token = ops.reshape(gain, (-1,)), ops.reshape(token, (-1,))
+        done = sentences["done"]
+        token = ops.where(done, pad_id, token)
+        stop = ops.logical_or(ops.equal(token, end_id), step + 1 >= fixed["limit"])
+        done = ops.logical_or(done, stop)
+        entries = {"token": token, "gain": gain}
+        if source_mask is not None:
+            entries["attention"] = attention
+        following = {"token": token, **{name: new_state[name] for name in changing}}
+        return {"done": done}, following, ops.logical_not(done), entries
+
+    logs = {
+        "token": (ops.zeros((batch, 0), "int32"), pad_id),
+        "gain": (ops.zeros((batch, 0), "float32"), 0.0),
     }
-    if with_attention:  # rows that ended early went on looking; that is not part of the result
-        spoken = ops.arange(ops.shape(ids)[1], dtype="int32") < lengths[:, None]
-        looked = looked * ops.expand_dims(ops.cast(spoken, "float32"), -1)
-        result["attention"] = ops.expand_dims(looked, 1)
+    if source_mask is not None:
+        logs["attention"] = (ops.zeros((batch, 0, ops.shape(source_mask)[1]), "float32"), 0.0)
+    log = shrinking_loop(
+        advance,
+        {"done": ops.zeros_like(limits, dtype="bool")},
+        {"token": ops.zeros_like(limits) + start_id, **changing},
+        {"limit": limits, **memory},
+        logs,
+    )
+    ids = log["token"]
+    ended = ops.cast(ops.equal(ids, end_id), "int32")
+    before_end = ops.equal(ops.cumsum(ended, axis=1) - ended, 0)
+    places = ops.expand_dims(ops.arange(ops.shape(ids)[1], dtype="int32"), 0)
+    spoken = ops.logical_and(before_end, places < ops.expand_dims(limits, 1))  # (B, T)
+    lengths = ops.sum(ops.cast(spoken, "int32"), axis=1, keepdims=True)
+    spoken = ops.cast(spoken, "float32")  # rows that are done go on until they leave the batch
+    scores = ops.sum(log["gain"] * spoken, axis=1, keepdims=True)
+    scores = scores / length_norm(lengths, length_penalty)
+    result = {"ids": ops.expand_dims(ids, 1), "lengths": lengths, "scores": scores}
+    if source_mask is not None:
+        attention = ops.expand_dims(log["attention"] * ops.expand_dims(spoken, -1), 1)
+        result["attention"] = attention
+        result["scores"] = scores + coverage_penalty * coverage(attention, source_mask)
     return result
 
 
@@ -168,10 +167,10 @@ def beam(
     start_id,
     end_id,
     pad_id,
-    prefix_ids=None,
+    source_mask=None,
     length_penalty=0.0,
-    min_length=0,
-    source_length=None,
+    coverage_penalty=0.0,
+    **constraints,
 ):
     """Keeps the `beam_size` most likely beginnings of each sentence.
 
@@ -180,15 +179,17 @@ def beam(
     it keeps its slot's place in the count but is set apart and never extended. The search of a
     sentence ends when no live hypothesis is left, or when none of them can still enter the n best:
     log-probabilities only fall, so a live sum s scores at most s divided by the largest
-    `length_norm` it can reach. The bound never changes the result. A beam of 1 is greedy search.
+    `length_norm` it can reach. The bound never changes the result; a coverage penalty switches it
+    off. A beam of 1 is greedy search.
 
-    What the loop collects (tokens, parents, attention) is never reordered: the chosen hypotheses
-    are traced back through their parents afterwards.
+    What the loop logs (tokens, parents, attention) is never reordered: the chosen hypotheses are
+    traced back through their parents afterwards.
 
     Args:
         beam_size: K, int or int32 scalar tensor, at least 1.
         num_hypotheses: n, results for each sentence, int or int32 scalar tensor, at most K.
         length_penalty: α of `length_norm`, by which finished hypotheses are compared.
+        coverage_penalty: β, the weight of `coverage` when the K finished ones are ranked.
         The other arguments are those of `greedy`.
 
     Returns:
@@ -199,149 +200,171 @@ def beam(
     Source: Graves (2012) and Bahdanau et al. (2015) for slots that finished hypotheses use up; the
     bound follows Huang et al. (2017), §3.
     """
-    names, whole_state = _split_state(state)
-    forced_at = _forced_tokens(prefix_ids, pad_id)
     batch = ops.shape(limits)[0]
-    rows = batch * beam_size
+    source_length = None if source_mask is None else ops.shape(source_mask)[1]
+    constraints = Constraints(batch, end_id, pad_id, **constraints)
+    changing, memory = _split_state(state)
     ranks = ops.expand_dims(ops.arange(beam_size, dtype="int32"), 0)  # (1, K)
-    sentences = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)  # (B, 1)
-    row_limits = ops.expand_dims(limits, 1)  # (B, 1)
-    with_attention = source_length is not None
+    covering = ops.not_equal(coverage_penalty, 0.0)
+    limits = ops.expand_dims(limits, 1)  # (B, 1)
+    norms = ops.arange(ops.max(limits) + 3, dtype="int32")
+    norms = length_norm(norms, length_penalty)  # by length
 
-    def candidates(step, logits):
-        """Log-probability and token of each row's best continuations, `(N, C)` both."""
-        vocabulary = logits.shape[-1]
+    def advance(step, sentences, hypotheses, fixed, history):
+        state = {name: {**hypotheses, **fixed}[name] for name in (*changing, *memory)}
+        logits, new_state, attention = decode_step(hypotheses["token"], state)
         log_probs = ops.log_softmax(logits, axis=-1)
-        # One more than K, since the end token may be forbidden.
-        values, tokens = backend.top_k(log_probs, ops.minimum(beam_size + 1, vocabulary))
-        early = ops.logical_and(ops.equal(tokens, end_id), step + 1 < min_length)
-        values = ops.where(early, IMPOSSIBLE, values)
-        forced = ops.reshape(forced_at(step)[:, None] + ranks * 0 + sentences * 0, (-1, 1))
-        starts = ops.expand_dims(ops.arange(rows, dtype="int32") * vocabulary, 1)
-        forced_value = _flat_gather(log_probs, starts + forced)  # (N, 1)
-        only_first = ops.equal(ops.arange(ops.shape(tokens)[1], dtype="int32"), 0)
-        forced_value = ops.where(only_first, forced_value, IMPOSSIBLE)
-        free = ops.equal(forced, pad_id)
-        return ops.where(free, values, forced_value), ops.where(free, tokens, forced)
+        first_row = ops.arange(ops.shape(fixed["row"])[0], dtype="int32") * beam_size
+        first_row = ops.expand_dims(first_row, 1)  # (b, 1)
 
-    def cond(step, tokens, live, *_):
-        return ops.any(live > _ALIVE)
+        def tokens_so_far():
+            past = history()
+            slots = ops.zeros_like(first_row) + ranks
+            ids = _trace_back(slots * 0 + step - 1, slots, past["token"], past["parent"], pad_id)
+            return ops.reshape(ids["ids"], (-1, step))
 
-    def body(step, tokens, live, taken, best, ends, history, parents, looked, *values):
-        logits, new_state, attention = decode_step(tokens, whole_state(values))
+        def constrained():
+            rows = fixed["row"]
+            allowed = constraints.apply(step, log_probs, rows, beam_size, tokens_so_far)
+            return backend.top_k(allowed, width)
 
         # The K best continuations of each sentence, by the sum of their log-probabilities.
-        gains, choices = candidates(step, logits)
-        width = ops.shape(gains)[1]
-        totals = ops.reshape(ops.reshape(live, (-1, 1)) + gains, (batch, -1))
-        totals, index = backend.top_k(totals, beam_size)  # (B, K)
-        parent = sentences * beam_size + index // width
-        token = _flat_gather(choices, sentences * (beam_size * width) + index)
+        width = ops.minimum(beam_size, logits.shape[-1])
+        bound = constraints.may_bind(step)
+        gains, choices = backend.cond(
+            bound, constrained, lambda: backend.top_k(log_probs, width)
+        )  # (N, width)
+        totals = ops.reshape(sentences["live"], (-1, 1)) + gains
+        totals = ops.reshape(totals, (-1, beam_size * width))
+        totals, index = backend.top_k(totals, beam_size)  # (b, K)
+        parent = index // width
+        token = _flat_gather(choices, first_row * width + index)
 
         # Finished ones leave the beam with their score; the others go on.
-        valid = ops.logical_and(ranks < beam_size - taken, totals > _ALIVE)
-        stops = ops.logical_or(ops.equal(token, end_id), step + 1 >= row_limits)
+        valid = ops.logical_and(ranks + sentences["taken"] < beam_size, totals > _ALIVE)
+        stops = ops.logical_or(ops.equal(token, end_id), step + 1 >= fixed["limit"])
         ending = ops.logical_and(valid, stops)
-        score = ops.where(ending, totals / length_norm(step + 1, length_penalty), 2.0 * IMPOSSIBLE)
-        best = backend.top_k(ops.concatenate([best, score], axis=1), beam_size)[0]
-        taken = taken + ops.sum(ops.cast(ending, "int32"), axis=1, keepdims=True)
-        live = ops.where(ops.logical_and(valid, ops.logical_not(ending)), totals, IMPOSSIBLE)
+        ended = ops.where(ending, totals / backend.gather(norms, step + 1), 2.0 * IMPOSSIBLE)
+        best = backend.top_k(ops.concatenate([sentences["best"], ended], axis=1), beam_size)[0]
+        going_on = ops.logical_and(valid, ops.logical_not(ending))
+        live = ops.where(going_on, totals, IMPOSSIBLE)
 
         # Stop where even the most that a live sum can come to is no better than the n-th best.
-        largest_norm = ops.maximum(
-            length_norm(row_limits, length_penalty), length_norm(step + 2, length_penalty)
-        )
-        nth = backend.gather(ops.transpose(best), num_hypotheses - 1)  # (B,)
-        hopeless = ops.max(live, axis=1) / largest_norm[:, 0] <= nth
-        live = ops.where(ops.expand_dims(hopeless, 1), IMPOSSIBLE, live)
+        largest_norm = ops.maximum(fixed["norm"], backend.gather(norms, step + 2))  # (b,)
+        best_live = ops.max(live, axis=1)
+        nth = backend.gather(best, num_hypotheses - 1, axis=1)  # (b,)
+        promising = ops.logical_or(covering, best_live / largest_norm > nth)
+        active = ops.logical_and(best_live > _ALIVE, promising)
 
-        flat_parent = ops.reshape(parent, (-1,))
-        flat_token = ops.reshape(token, (-1,))
-        return (
-            step + 1,
-            flat_token,
-            live,
-            taken,
-            best,
-            ops.concatenate([ends, score], axis=1),
-            _append(history, flat_token, 0),
-            _append(parents, flat_parent, 0),
-            _append(looked, attention, 0) if with_attention else looked,
-            *(backend.gather(new_state[name], flat_parent) for name in names),
-        )
+        parent_row = ops.reshape(first_row + parent, (-1,))
+        following = {name: backend.gather(new_state[name], parent_row) for name in changing}
+        entries = {"token": token, "parent": parent, "ended": ended}
+        if source_mask is not None:
+            entries["attention"] = ops.reshape(attention, (-1, beam_size, source_length))
+        sentences = {
+            "live": live,
+            "best": best,
+            "taken": sentences["taken"] + ops.sum(ops.cast(ending, "int32"), axis=1, keepdims=True),
+        }
+        hypotheses = {"token": ops.reshape(token, (-1,)), **following}
+        return sentences, hypotheses, active, entries
 
     nothing = ops.zeros((batch, 1), "float32") + ops.cast(ranks * 0, "float32")  # (B, K)
-    repeat = ops.reshape(sentences + ranks * 0, (-1,))
-    first = (
-        ops.convert_to_tensor(0, "int32"),
-        ops.zeros_like(repeat) + start_id,
-        ops.where(ops.equal(ranks, 0), 0.0, IMPOSSIBLE) + nothing,
-        ops.zeros((batch, 1), "int32"),
-        nothing + 2.0 * IMPOSSIBLE,
-        ops.zeros((batch, 0), "float32"),
-        ops.zeros((0, rows), "int32"),
-        ops.zeros((0, rows), "int32"),
-        ops.zeros((0, rows, source_length) if with_attention else (0,), "float32"),
-        *(backend.gather(state[name], repeat) for name in names),
-    )
-    _, _, _, _, _, ends, history, parents, looked, *_ = backend.while_loop(cond, body, first)
-    scores, index = backend.top_k(ends, num_hypotheses)  # (B, n) over T·K endings
-    last_step = index // beam_size
-    row = sentences * beam_size + index - last_step * beam_size
-    exists = scores > IMPOSSIBLE
-    result = {
-        "lengths": ops.where(exists, last_step + 1, 0),
-        "scores": scores,
+    everyone = ops.expand_dims(ops.arange(batch, dtype="int32"), 1)
+    repeat = ops.reshape(everyone + ranks * 0, (-1,))
+    logs = {
+        "token": (ops.zeros((batch, 0, beam_size), "int32"), pad_id),
+        "parent": (ops.zeros((batch, 0, beam_size), "int32"), 0),
+        "ended": (ops.zeros((batch, 0, beam_size), "float32"), 2.0 * IMPOSSIBLE),
     }
-    traced = _trace_back(
-        ops.where(exists, last_step, -1),
-        row,
-        history,
-        parents,
-        looked if with_attention else None,
-        pad_id,
+    if source_mask is not None:
+        unseen = ops.zeros((batch, 0, beam_size, source_length), "float32")
+        logs["attention"] = (unseen, 0.0)
+    log = shrinking_loop(
+        advance,
+        {
+            "live": ops.where(ops.equal(ranks, 0), 0.0, IMPOSSIBLE) + nothing,
+            "best": nothing + 2.0 * IMPOSSIBLE,
+            "taken": ops.zeros((batch, 1), "int32"),
+        },
+        {
+            "token": ops.zeros_like(repeat) + start_id,
+            **{name: backend.gather(value, repeat) for name, value in changing.items()},
+        },
+        {"limit": limits, "norm": length_norm(limits[:, 0], length_penalty), **memory},
+        logs,
+        beam_size,
     )
-    return {**result, **traced}
+    return _best(log, beam_size, num_hypotheses, source_mask, coverage_penalty, pad_id)
 
 
-def _trace_back(last_step, row, history, parents, looked, pad_id):
+def _best(log, beam_size, num_hypotheses, source_mask, coverage_penalty, pad_id):
+    """The result of `beam` from what its loop logged."""
+    batch, ended = ops.shape(log["ended"])[0], log["ended"]
+    covered = source_mask is not None
+    traced = num_hypotheses
+    if covered:  # then all that finished are compared: K at most
+        traced = ops.where(ops.equal(coverage_penalty, 0.0), num_hypotheses, beam_size)
+    scores, index = backend.top_k(ops.reshape(ended, (batch, -1)), traced)  # over T·K endings
+    last_step = index // beam_size
+    exists = scores > IMPOSSIBLE
+    result = _trace_back(
+        ops.where(exists, last_step, -1),
+        index - last_step * beam_size,
+        log["token"],
+        log["parent"],
+        pad_id,
+        log.get("attention"),
+    )
+    result["lengths"] = ops.where(exists, last_step + 1, 0)
+    if covered:
+        change = coverage_penalty * coverage(result["attention"], source_mask)
+        scores, order = backend.top_k(scores + ops.where(exists, change, 0.0), num_hypotheses)
+        rows = ops.expand_dims(ops.arange(batch, dtype="int32") * traced, 1) + order
+        for name, value in result.items():
+            flat = ops.reshape(value, (-1, *ops.shape(value)[2:]))
+            result[name] = backend.gather(flat, rows)
+    return {**result, "scores": scores}
+
+
+def _trace_back(last_step, slot, tokens, parents, pad_id, attention=None):
     """Follows chosen hypotheses from their last token to their first.
 
     Args:
         last_step: int32 `(B, n)`, the step of the last token, −1 for no hypothesis.
-        row: int32 `(B, n)`, the row of the last token.
-        history: int32 `(T, N)`, the token chosen at each step.
-        parents: int32 `(T, N)`, the row it continued.
-        looked: float32 `(T, N, S)`, where that row looked; or None.
+        slot: int32 `(B, n)`, the slot of the last token.
+        tokens: int32 `(B, T, K)`, the token that each slot took at each step.
+        parents: int32 `(B, T, K)`, the slot that it continued.
         pad_id: fills the ids after a hypothesis's last token.
+        attention: float32 `(B, T, K, S)`, where each slot looked before it was continued; or None.
 
     Returns:
-        A dict with `ids` `(B, n, T)` and, given `looked`, `attention` `(B, n, T, S)`.
+        A dict with `ids` `(B, n, T)` and, given `attention`, `attention` `(B, n, T, S)`.
     """
-    num_rows = ops.shape(history)[1]
+    batch, num_steps, num_slots = ops.shape(tokens)
     shape = ops.shape(last_step)
-    with_attention = looked is not None
-    if with_attention:
-        source_length = ops.shape(looked)[2]
-        flat_looked = ops.reshape(looked, (-1, source_length))
+    starts = ops.expand_dims(ops.arange(batch, dtype="int32") * (num_steps * num_slots), 1)
+    if attention is not None:
+        source_length = ops.shape(attention)[3]
+        looked_at = ops.reshape(attention, (-1, source_length))
 
     def cond(step, *_):
         return step >= 0
 
-    def body(step, row, ids, attention):
+    def body(step, slot, ids, looked):
         spoken = step <= last_step
-        index = step * num_rows + row
-        parent = _flat_gather(parents, index)
-        token = ops.where(spoken, _flat_gather(history, index), pad_id)
-        ids = ops.concatenate([token[:, :, None], ids], axis=2)
-        if with_attention:
-            weights = backend.gather(flat_looked, step * num_rows + parent)  # (B, n, S)
+        row = starts + step * num_slots  # (B, 1)
+        parent = _flat_gather(parents, row + slot)
+        token = ops.where(spoken, _flat_gather(tokens, row + slot), pad_id)
+        ids = ops.concatenate([ops.expand_dims(token, 2), ids], axis=2)
+        if attention is not None:
+            weights = backend.gather(looked_at, row + parent)  # (B, n, S)
             weights = weights * ops.expand_dims(ops.cast(spoken, "float32"), -1)
-            attention = ops.concatenate([weights[:, :, None], attention], axis=2)
-        return step - 1, ops.where(spoken, parent, row), ids, attention
+            looked = ops.concatenate([ops.expand_dims(weights, 2), looked], axis=2)
+        return step - 1, ops.where(spoken, parent, slot), ids, looked
 
     empty = ops.zeros((shape[0], shape[1], 0), "int32")
-    unseen = (shape[0], shape[1], 0, source_length) if with_attention else (0,)
-    start = (ops.shape(history)[0] - 1, row, empty, ops.zeros(unseen, "float32"))
-    _, _, ids, attention = backend.while_loop(cond, body, start)
-    return {"ids": ids, "attention": attention} if with_attention else {"ids": ids}
+    unseen = (shape[0], shape[1], 0, source_length) if attention is not None else (0,)
+    start = (num_steps - 1, slot, empty, ops.zeros(unseen, "float32"))
+    _, _, ids, looked = backend.while_loop(cond, body, start)
+    return {"ids": ids} if attention is None else {"ids": ids, "attention": looked}

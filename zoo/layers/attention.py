@@ -63,7 +63,7 @@ class Attention(keras.layers.Layer):
             query: `(N, D)`, N = B·K hypotheses of B sentences, sentence by sentence.
             value: memory `(B, S, Dv)`.
             key: `project_keys(value)`.
-            attention_mask: boolean `(B, 1, S)`, True = may attend.
+            attention_mask: boolean `(B, 1, S)`, True = may attend; one key at least in each row.
             query_positions: int32 `(N,)`, the target position of each row.
 
         Returns:
@@ -72,13 +72,15 @@ class Attention(keras.layers.Layer):
         features = tuple(split_beams(part, key) for part in self.project_query(query))
         if query_positions is not None:
             query_positions = ops.reshape(query_positions, (ops.shape(key)[0], -1))
-        context, weights = self._attend(features, value, key, attention_mask, query_positions)
+        context, weights = self._attend(
+            features, value, key, attention_mask, query_positions, never_empty=True
+        )
         return merge_beams(context), merge_beams(weights)
 
-    def _attend(self, features, value, key, attention_mask, positions):
+    def _attend(self, features, value, key, attention_mask, positions, never_empty=False):
         attention_mask, bias = self.focus(features, value, attention_mask, positions)
         scores = ops.cast(self.scores(features[0], key), "float32")
         if bias is not None:
             scores = scores + bias
-        weights = masked_softmax(scores, attention_mask)
+        weights = masked_softmax(scores, attention_mask, never_empty)
         return ops.matmul(ops.cast(weights, value.dtype), value), weights

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.multi_head_attention import MultiHeadAttention, scaled_dot_product
+from zoo.layers.multi_head_attention import MultiHeadAttention, dot_product_attention
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -42,8 +42,8 @@ class CrossAttention(MultiHeadAttention):
     """
 
     def project_keys(self, memory):
-        """Keys `(B, H, S, D)` of a memory `(B, S, Dm)`."""
-        return self._heads(self.key_projection(memory))
+        """Keys `(B, H, S, D)` of a memory `(B, S, Dm)`, divided by √D once for all queries."""
+        return self._heads(self.key_projection(memory)) * self.scale
 
     def project_values(self, memory):
         """Values `(B, H, S, D)` of a memory `(B, S, Dm)`."""
@@ -71,7 +71,7 @@ class CrossAttention(MultiHeadAttention):
             query: `(N, width)`, N = B·K hypotheses of B sentences, sentence by sentence.
             value: `project_values(memory)`, `(B, H, S, D)`.
             key: `project_keys(memory)`, `(B, H, S, D)`.
-            attention_mask: boolean `(B, 1, S)`, True = may attend.
+            attention_mask: boolean `(B, 1, S)`, True = may attend; one key at least in each row.
 
         Returns:
             `(output, attention_scores)`: `(N, width)`, and float32 `(B, H, K, S)`.
@@ -80,8 +80,8 @@ class CrossAttention(MultiHeadAttention):
         queries = ops.reshape(self.query_projection(query), shape)
         if attention_mask is not None:
             attention_mask = ops.expand_dims(attention_mask, 1)
-        context, weights = scaled_dot_product(
-            ops.transpose(queries, (0, 2, 1, 3)), key, value, attention_mask
+        context, weights = dot_product_attention(
+            ops.transpose(queries, (0, 2, 1, 3)), key, value, attention_mask, never_empty=True
         )
         context = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, self.width))
         return self.output_projection(context), weights

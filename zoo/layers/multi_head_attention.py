@@ -7,8 +7,10 @@ from zoo.layers.dense import Dense
 from zoo.layers.masked_softmax import masked_softmax
 
 
-def scaled_dot_product(query, key, value, attention_mask=None, dropout=None):
-    """softmax(Q Kᵀ / √D) V for each head (Vaswani et al. 2017, eq. 1).
+def dot_product_attention(
+    query, key, value, attention_mask=None, dropout=None, scale=1.0, never_empty=False
+):
+    """softmax(scale · Q Kᵀ) V for each head (Vaswani et al. 2017, eq. 1 for scale = 1 / √D).
 
     Args:
         query: `(B, H, T, D)`.
@@ -16,14 +18,18 @@ def scaled_dot_product(query, key, value, attention_mask=None, dropout=None):
         value: `(B, H, S, D)`.
         attention_mask: boolean, broadcasts to `(B, H, T, S)`, True = may attend.
         dropout: function applied to the weights, or None.
+        scale: factor of the scores; 1 where queries or keys are scaled already.
+        never_empty: whether the mask is known to allow a key in every row.
 
     Returns:
         `(context, weights)`: `(B, H, T, D)` and float32 `(B, H, T, S)`.
     """
     # In float32: the sum of D products may exceed what float16 holds.
     query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2))) * (query.shape[-1] ** -0.5)
-    weights = masked_softmax(scores, attention_mask)
+    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    if scale != 1.0:
+        scores = scores * scale
+    weights = masked_softmax(scores, attention_mask, never_empty)
     used = ops.cast(weights, value.dtype)
     return ops.matmul(used if dropout is None else dropout(used), value), weights
 
@@ -41,6 +47,7 @@ class MultiHeadAttention(keras.layers.Layer):
         self.width = width
         self.num_heads = num_heads
         self.head_width = width // num_heads
+        self.scale = self.head_width**-0.5
         self.dropout = dropout
         self.query_projection = Dense(width, name="query", dtype=self.dtype_policy)
         self.key_projection = Dense(width, name="key", dtype=self.dtype_policy)
@@ -59,15 +66,16 @@ class MultiHeadAttention(keras.layers.Layer):
         shape = (-1, ops.shape(x)[2], self.width)
         return ops.reshape(ops.transpose(x, (0, 2, 1, 3)), shape)
 
-    def _attend(self, query, key, value, attention_mask, training):
+    def _attend(self, query, key, value, attention_mask, training, scale=1.0):
         if attention_mask is not None:
             attention_mask = ops.expand_dims(attention_mask, 1)  # the same mask for every head
-        context, weights = scaled_dot_product(
+        context, weights = dot_product_attention(
             query,
             key,
             value,
             attention_mask,
             dropout=lambda w: self.weight_dropout(w, training=training),
+            scale=scale,
         )
         return self.output_projection(self._merge(context)), weights
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo.layers.multi_head_attention import MultiHeadAttention, scaled_dot_product
+from zoo.layers.multi_head_attention import MultiHeadAttention, dot_product_attention
 from zoo.layers.positional_encoding import RotaryPositions
 
 
@@ -65,7 +65,7 @@ class SelfAttention(MultiHeadAttention):
         values = self._heads(self.value_projection(memory))
         if self.rotary:
             queries, keys = self.rotary.sequence(queries), self.rotary.sequence(keys)
-        output, weights = self._attend(queries, keys, values, attention_mask, training)
+        output, weights = self._attend(queries, keys, values, attention_mask, training, self.scale)
         return (output, weights) if return_attention_scores else output
 
     def step(self, query, cached_keys, cached_values, positions):
@@ -88,7 +88,7 @@ class SelfAttention(MultiHeadAttention):
             queries, key = self.rotary.rows(queries, positions), self.rotary.rows(key, positions)
         keys = ops.concatenate([cached_keys, key], axis=2)
         values = ops.concatenate([cached_values, value], axis=2)
-        context, _ = scaled_dot_product(queries, keys, values)
+        context, _ = dot_product_attention(queries, keys, values, scale=self.scale)
         return self.output_projection(ops.reshape(context, (-1, self.width))), keys, values
 
     def get_config(self):

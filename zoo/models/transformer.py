@@ -23,14 +23,15 @@ class Transformer(TranslationModel):
     sublayers (`TransformerEncoderBlock`, `TransformerDecoderBlock`); pre-norm adds a final
     normalisation after each stack. logits = x Eᵀ + b with a tied output, else W x + b.
 
-    The attention that `decode_step` reports is the mean over the heads of the last decoder block's
-    cross-attention.
+    The attention that `decode_step` reports is the cross-attention of one decoder block, in one
+    head or in the mean over all: of the last block and all heads, unless `encode` is told.
 
     Source: Vaswani et al. (2017), §3; pre-norm: Xiong et al. (2020). See `TranslationModel` for
     arguments and results.
     """
 
     config_class = TransformerConfig
+    attention_choices = ("attention_layer", "attention_head")
 
     def __init__(self, config, **kwargs):
         super().__init__(config, **kwargs)
@@ -126,11 +127,24 @@ class Transformer(TranslationModel):
             x = block(x, memory, causal_mask=causal, memory_mask=memory_mask, training=training)
         return self._logits(x)
 
-    def encode(self, source_ids):
+    def encode(self, source_ids, attention_layer=-1, attention_head=-1):
+        """The state before the first decode step.
+
+        Args:
+            source_ids: int32 `(B, S)`.
+            attention_layer: the decoder block whose attention is reported, counted from 0, or
+                from the end by negative numbers; int or int32 scalar tensor.
+            attention_head: the head, counted from 0; −1 is the mean over all.
+        """
         memory, mask = self._memory(source_ids)
         c = self.config
         empty = (ops.shape(source_ids)[0], c.num_heads, 0, c.width // c.num_heads)
-        state = {"memory_mask": mask, "position": ops.zeros_like(source_ids[:, 0])}
+        share = self._shares(attention_layer, attention_head)
+        state = {
+            "memory_mask": mask,
+            "memory_shares": share + ops.zeros((empty[0], 1, 1, 1)),
+            "position": ops.zeros_like(source_ids[:, 0]),
+        }
         for index, block in enumerate(self.decoder_blocks):
             state[f"memory_keys_{index}"] = block.cross_attention.project_keys(memory)
             state[f"memory_values_{index}"] = block.cross_attention.project_values(memory)
@@ -138,10 +152,21 @@ class Transformer(TranslationModel):
             state[f"self_values_{index}"] = ops.zeros(empty, self.compute_dtype)
         return state
 
+    def _shares(self, layer, head):
+        """What share each head of each decoder block has in the attention: `(1, L·H, 1, 1)`."""
+        num_layers, num_heads = self.config.decoder_layers, self.config.num_heads
+        layer = ops.where(ops.less(layer, 0), layer + num_layers, layer)
+        layers = ops.equal(ops.arange(num_layers, dtype="int32"), layer)
+        heads = ops.where(
+            ops.less(head, 0), 1.0 / num_heads, ops.equal(ops.arange(num_heads), head)
+        )
+        shares = ops.expand_dims(ops.cast(layers, "float32"), 1) * ops.expand_dims(heads, 0)
+        return ops.reshape(shares, (1, num_layers * num_heads, 1, 1))
+
     def decode_step(self, token_ids, state):
         position = state["position"]
         x = self._embed(self.target_embedding, self.target_positions, token_ids, position)
-        state = dict(state)
+        state, looked = dict(state), []
         for i, block in enumerate(self.decoder_blocks):
             x, state[f"self_keys_{i}"], state[f"self_values_{i}"], weights = block.step(
                 x,
@@ -152,7 +177,9 @@ class Transformer(TranslationModel):
                 state["memory_mask"],
                 position,
             )
+            looked.append(weights)  # (B, H, K, S)
         state["position"] = position + 1
-        attention = ops.mean(weights, axis=1)  # (B, K, S)
+        attention = ops.concatenate(looked, axis=1) * state["memory_shares"]
+        attention = ops.sum(attention, axis=1)  # (B, K, S)
         attention = ops.reshape(attention, (-1, ops.shape(state["memory_mask"])[-1]))
         return self._logits(x), state, attention

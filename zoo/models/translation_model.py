@@ -7,10 +7,17 @@ import keras
 import numpy as np
 from keras import ops
 
-from zoo import backend, search
+from zoo import backend, masks, search
 from zoo.presets import PRESETS
 
 PAD_ID, START_ID, END_ID = 0, 1, 2
+_OPTION_TYPES = {
+    "suppressed_ids": "int32",
+    "coverage_penalty": "float32",
+    "no_repeat_ngram": "int32",
+    "attention_layer": "int32",
+    "attention_head": "int32",
+}
 
 
 class TranslationModel(keras.Model):
@@ -39,6 +46,8 @@ class TranslationModel(keras.Model):
 
     config_class = None
     has_attention = True
+    # Keyword arguments of `encode` that choose which attention `decode_step` reports.
+    attention_choices = ()
 
     def __init__(self, config, **kwargs):
         super().__init__(**kwargs)
@@ -83,6 +92,7 @@ class TranslationModel(keras.Model):
         min_length=0,
         max_length=0,
         prefix_ids=None,
+        **options,
     ):
         """Translates a padded batch of ids; the search is the one that exported graphs run.
 
@@ -94,6 +104,8 @@ class TranslationModel(keras.Model):
             min_length: least number of tokens, end included.
             max_length: most tokens, end included; 0 means twice the source's tokens plus 10.
             prefix_ids: int array `(B, P)` of forced first tokens, padded with 0.
+            **options: `suppressed_ids` and `no_repeat_ngram` of `zoo.constraints.Constraints`;
+                `coverage_penalty` of `zoo.search.coverage`; what `attention_choices` names.
 
         Returns:
             A dict of arrays: `ids` `(B, n, T)`, `lengths` `(B, n)`, `scores` `(B, n)`, and
@@ -105,34 +117,30 @@ class TranslationModel(keras.Model):
         """
         source_ids = np.asarray(source_ids, "int32")
         prefix_ids = np.asarray([[PAD_ID]] if prefix_ids is None else prefix_ids, "int32")
-        problems = self._request_problems(source_ids, prefix_ids, beam_size, num_hypotheses)
+        problems = self._request_problems(
+            source_ids, prefix_ids, beam_size, num_hypotheses, options
+        )
         if problems:
             raise ValueError("\n".join(f"translate_ids: {problem}" for problem in problems))
-        key = (beam_size, num_hypotheses)
+        values = {
+            "prefix_ids": prefix_ids,
+            "length_penalty": np.float32(length_penalty),
+            "min_length": np.int32(min_length),
+            "max_length": np.int32(max_length),
+            **{name: np.asarray(value, _OPTION_TYPES[name]) for name, value in options.items()},
+        }
+        key = (beam_size, num_hypotheses, *values)
         if key not in self._translate:
 
-            def run(source_ids, prefix_ids, length_penalty, min_length, max_length):
-                return self.search(
-                    source_ids,
-                    prefix_ids,
-                    beam_size,
-                    num_hypotheses,
-                    length_penalty,
-                    min_length,
-                    max_length,
-                )
+            def run(source_ids, *tensors):
+                named = dict(zip(values, tensors, strict=True))
+                return self.search(source_ids, beam_size, num_hypotheses, **named)
 
             self._translate[key] = backend.graph_function(run)
-        result = self._translate[key](
-            source_ids,
-            prefix_ids,
-            np.float32(length_penalty),
-            np.int32(min_length),
-            np.int32(max_length),
-        )
+        result = self._translate[key](source_ids, *values.values())
         return {name: ops.convert_to_numpy(value) for name, value in result.items()}
 
-    def _request_problems(self, source_ids, prefix_ids, beam_size, num_hypotheses):
+    def _request_problems(self, source_ids, prefix_ids, beam_size, num_hypotheses, options):
         longest, rows = self.config.max_source_length, len(source_ids) if source_ids.ndim else 0
         if source_ids.ndim != 2 or not np.all(np.any(source_ids != PAD_ID, axis=1)) or not rows:
             problem = (
@@ -151,6 +159,11 @@ class TranslationModel(keras.Model):
                 f"prefix_ids has the wrong shape; expected ({rows}, P) or (1, P). Received "
                 f"{prefix_ids.shape}. Pad short prefixes with 0."
             )
+        known = [name for name in _OPTION_TYPES if name in self.search_options]
+        problems += [
+            f"unknown option {name}; expected one of {', '.join(known)}. Leave it out."
+            for name in sorted(options.keys() - set(known))
+        ]
         if not 1 <= num_hypotheses <= beam_size:
             problems.append(
                 "num_hypotheses is out of range; expected a number between 1 and beam_size "
@@ -158,38 +171,48 @@ class TranslationModel(keras.Model):
             )
         return problems
 
+    @property
+    def search_options(self):
+        """Names of what `search` takes beside the source, in order."""
+        names = ["prefix_ids", "suppressed_ids", "beam_size", "num_hypotheses", "length_penalty"]
+        names += ["coverage_penalty"] * self.has_attention
+        names += ["min_length", "max_length", "no_repeat_ngram", *self.attention_choices]
+        return tuple(names)
+
     def search(
         self,
         source_ids,
-        prefix_ids,
-        beam_size,
-        num_hypotheses,
-        length_penalty,
-        min_length,
-        max_length,
+        beam_size=1,
+        num_hypotheses=1,
+        *,
+        max_length=0,
         decode_step=None,
+        **options,
     ):
         """Encode and search, on tensors: what `translate_ids` and every exported graph run.
 
-        Args as in `translate_ids`. `beam_size` may be an int32 scalar tensor: the graph then holds
-        both greedy and beam search, and runs the one that is asked for (TensorFlow only).
-        `decode_step` replaces the
-        model's own, for example to change its logits.
+        Args:
+            source_ids: int32 `(B, S)`, a token in each row.
+            beam_size: an int; or an int32 scalar tensor: the graph then holds both greedy and beam
+                search, and runs the one that is asked for (TensorFlow only).
+            num_hypotheses: int or int32 scalar tensor.
+            max_length: int or int32 scalar tensor.
+            decode_step: replaces the model's own, for example to change its logits.
+            **options: what else `search_options` names, ints and floats or scalar tensors.
 
         Returns:
             A dict of tensors, see `translate_ids`.
         """
-        state = self.encode(source_ids)
+        chosen = {name: options.pop(name) for name in self.attention_choices if name in options}
+        state = self.encode(source_ids, **chosen)
         decode_step = decode_step or self.decode_step
         common = {
             "limits": search.length_limits(source_ids, max_length, self.config.max_target_length),
             "start_id": START_ID,
             "end_id": END_ID,
             "pad_id": PAD_ID,
-            "prefix_ids": prefix_ids,
-            "length_penalty": length_penalty,
-            "min_length": min_length,
-            "source_length": ops.shape(source_ids)[1] if self.has_attention else None,
+            "source_mask": masks.padding_mask(source_ids) if self.has_attention else None,
+            **options,
         }
 
         def greedy():

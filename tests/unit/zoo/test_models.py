@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import search
+from zoo import masks, search
 
 PAD, START, END = 0, 1, 2
 
@@ -157,7 +157,7 @@ def test_greedy_equals_beam_of_one(case):
         end_id=END,
         pad_id=PAD,
         length_penalty=0.6,
-        source_length=source.shape[1] if case.model.has_attention else None,
+        source_mask=masks.padding_mask(source) if case.model.has_attention else None,
     )
     _assert_same_translations({n: _numpy(x) for n, x in searched.items()}, case.greedy)
 

@@ -7,7 +7,7 @@ from keras import ops
 
 from zoo import masks
 from zoo.layers import CrossAttention, SelfAttention, TransformerDecoderBlock
-from zoo.layers.multi_head_attention import scaled_dot_product
+from zoo.layers.multi_head_attention import dot_product_attention
 
 B, T, S, WIDTH, HEADS = 2, 4, 5, 8, 2
 MASK = np.array([[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]], bool)[:, None]
@@ -36,9 +36,9 @@ def _same_weights_in_keras(layer, query, memory):
     return theirs
 
 
-def test_scaled_dot_product_equals_its_equation():
+def test_dot_product_attention_equals_its_equation():
     query, key, value = _normal(B, HEADS, T, 3), _normal(B, HEADS, S, 3), _normal(B, HEADS, S, 3)
-    context, weights = scaled_dot_product(query, key, value, MASK[:, None])
+    context, weights = dot_product_attention(query, key, value, MASK[:, None], scale=3**-0.5)
     scores = np.einsum("bhtd,bhsd->bhts", query, key) / np.sqrt(3)
     powers = np.exp(scores) * MASK[:, None]
     expected = powers / powers.sum(axis=-1, keepdims=True)
@@ -49,7 +49,8 @@ def test_scaled_dot_product_equals_its_equation():
 def test_scores_that_overflow_float16_before_scaling_give_no_nan():
     query = np.full((1, 1, 1, 64), 40, "float16")  # q · k = 102400, q · k / √64 = 12800
     key = np.concatenate([query, query / 2], axis=2)
-    np.testing.assert_array_equal(scaled_dot_product(query, key, key)[1], [[[[1, 0]]]])
+    _, weights = dot_product_attention(query, key, key, scale=64**-0.5)
+    np.testing.assert_array_equal(weights, [[[[1, 0]]]])
 
 
 @pytest.mark.parametrize("mask", [None, MASK])

@@ -50,11 +50,12 @@ class Letters:
     def __call__(self, tokens, state):
         self.steps += 1
         sentence = ops.reshape(state["memory_sentence"], (-1, 1))  # still one row a sentence
+        left = ops.shape(sentence)[0]
         code = (state["code"] * self.vocabulary + tokens + 1) % STATES
         grown = ops.concatenate([state["grown"], tokens[:, None]], axis=1)
-        index = ops.reshape(sentence * STATES + ops.reshape(code, (self.batch, -1)), (-1,))
+        index = ops.reshape(sentence * STATES + ops.reshape(code, (left, -1)), (-1,))
         logits = ops.take(self.table.reshape(-1, self.vocabulary), index, axis=0)
-        who = ops.reshape(sentence + ops.zeros_like(ops.reshape(code, (self.batch, -1))), (-1,))
+        who = ops.reshape(sentence + ops.zeros_like(ops.reshape(code, (left, -1))), (-1,))
         attention = ops.cast(ops.stack([code, grown[:, -1], who], axis=1), "float32")
         # What comes back as memory must not reach the next step.
         state = {"grown": grown, "memory_sentence": state["memory_sentence"] + 7, "code": code}
@@ -122,7 +123,7 @@ def run(function, letters, limits, attention=True, **options):
         end_id=END,
         pad_id=PAD,
         prefix_ids=prefix,
-        source_length=3 if attention else None,
+        source_mask=ops.ones((letters.batch, 3), "bool") if attention else None,
         **options,
     )
     return {name: ops.convert_to_numpy(value) for name, value in result.items()}
@@ -352,7 +353,7 @@ def test_beam_size_may_be_a_tensor_of_a_graph():
             start_id=START,
             end_id=END,
             pad_id=PAD,
-            source_length=3,
+            source_mask=ops.ones((3, 3), "bool"),
         )
 
     for beam_size, best in ((1, 1), (3, 2), (4, 4), (7, 1)):

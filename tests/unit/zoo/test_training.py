@@ -75,7 +75,7 @@ def test_mixed_precision_gives_float32_logits_near_the_plain_ones(tiny, policy, 
     assert keras.backend.standardize_dtype(logits.dtype) == "float32"
     assert model.compute_dtype == policy.removeprefix("mixed_")
     np.testing.assert_allclose(logits, plain(inputs), atol=0.3)
-    result = model.search(ids, np.zeros((1, 1), "int32"), 2, 1, 0.6, 0, 2)  # eagerly
+    result = model.search(ids, beam_size=2, length_penalty=0.6, max_length=2)  # eagerly
     assert keras.backend.standardize_dtype(result["scores"].dtype) == "float32"
     assert (result["lengths"].numpy() >= 1).all()
 
