@@ -15,13 +15,14 @@ from export.graphs import ID_OUTPUTS
 from export.plain_ops import HANDLERS
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
 from export.rewrites.loop_scalars import state_loop_scalars
+from export.rewrites.merge_projections import merge_projections
 from serving.manifest import GraphSpec, TensorSpec
 
 OPSET = 18  # the highest that tf2onnx writes
 IR_VERSION = 10  # read by onnxruntime 1.18 and later; knows inputs with defaults
 
 # The passes in their order.
-PASSES = (state_loop_scalars, hoist_loop_invariants)
+PASSES = (state_loop_scalars, hoist_loop_invariants, merge_projections)
 
 _EMPTY = {"prefix_ids": [[0]], "suppressed_ids": []}  # no constraint
 

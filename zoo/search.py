@@ -1,8 +1,9 @@
 """Greedy and beam search as one graph loop over a `decode_step` function.
 
 A search takes a function, never a model:
-`decode_step(token_ids, state) → (logits, state, attention)` with `token_ids` `(N,)`, `logits`
-`(N, V)`, `attention` `(N, S)` or None, and `state` a dict of tensors, batch first. Entries of the
+`decode_step(token_ids, state) → (logits, state, attention)` with `token_ids` `(B,)`, or `(B, K)`
+for the K hypotheses of each sentence, `logits` `(N, V)` with N = B·K, `attention` `(N, S)` or None,
+and `state` a dict of tensors, batch first. Entries of the
 state whose name starts with "memory" stay as they are, one row a sentence; all others have a row
 for each hypothesis, change from step to step, and follow their hypothesis. Sentences that are done
 leave the batch, so `decode_step` sees fewer rows as the search goes on.
@@ -212,7 +213,8 @@ def beam(
 
     def advance(step, sentences, hypotheses, fixed, history):
         state = {name: {**hypotheses, **fixed}[name] for name in (*changing, *memory)}
-        logits, new_state, attention = decode_step(hypotheses["token"], state)
+        tokens = ops.reshape(hypotheses["token"], (-1, beam_size))
+        logits, new_state, attention = decode_step(tokens, state)
         log_probs = ops.log_softmax(logits, axis=-1)
         first_row = ops.arange(ops.shape(fixed["row"])[0], dtype="int32") * beam_size
         first_row = ops.expand_dims(first_row, 1)  # (b, 1)

@@ -13,6 +13,11 @@ def split_beams(x, memory):
     return ops.reshape(x, (ops.shape(memory)[0], -1, x.shape[-1]))
 
 
+def merge_hypotheses(token_ids):
+    """Tokens `(B, K)` or `(B,)` as a vector `(N,)`."""
+    return token_ids if len(token_ids.shape) == 1 else ops.reshape(token_ids, (-1,))
+
+
 def merge_beams(x):
     """`(B, K, D)` to `(B·K, D)`; the last axis may have a length known only at run time."""
     width = x.shape[-1]

@@ -64,7 +64,7 @@ class CrossAttention(MultiHeadAttention):
         output, weights = self._attend(queries, key, value, attention_mask, training)
         return (output, weights) if return_attention_scores else output
 
-    def step(self, query, value, key, attention_mask=None):
+    def step(self, query, value, key, attention_mask=None, has_beams=True):
         """One decode step: a row of `query` for each hypothesis.
 
         Args:
@@ -72,16 +72,23 @@ class CrossAttention(MultiHeadAttention):
             value: `project_values(memory)`, `(B, H, S, D)`.
             key: `project_keys(memory)`, `(B, H, S, D)`.
             attention_mask: boolean `(B, 1, S)`, True = may attend; one key at least in each row.
+            has_beams: whether K may be above 1.
 
         Returns:
             `(output, attention_scores)`: `(N, width)`, and float32 `(B, H, K, S)`.
         """
-        shape = (ops.shape(key)[0], -1, self.num_heads, self.head_width)
-        queries = ops.reshape(self.query_projection(query), shape)
+
+        def swap(x):  # (B, K, H, D) and (B, H, K, D), which are the same when K is 1
+            return ops.transpose(x, (0, 2, 1, 3)) if has_beams else x
+
+        shape = (-1, self.num_heads, 1, self.head_width)
+        if has_beams:
+            shape = (ops.shape(key)[0], -1, self.num_heads, self.head_width)
+        queries = swap(ops.reshape(self.query_projection(query), shape))
         if attention_mask is not None:
             attention_mask = ops.expand_dims(attention_mask, 1)
         context, weights = dot_product_attention(
-            ops.transpose(queries, (0, 2, 1, 3)), key, value, attention_mask, never_empty=True
+            queries, key, value, attention_mask, never_empty=True
         )
-        context = ops.reshape(ops.transpose(context, (0, 2, 1, 3)), (-1, self.width))
+        context = ops.reshape(swap(context), (-1, self.width))
         return self.output_projection(context), weights

@@ -125,7 +125,9 @@ class TransformerDecoderBlock(_TransformerBlock):
         x = self._after(self.cross_norm, x, y, training)
         return self._feedforward(x, training)
 
-    def step(self, x, cached_keys, cached_values, key, value, memory_mask, positions):
+    def step(
+        self, x, cached_keys, cached_values, key, value, memory_mask, positions, has_beams=True
+    ):
         """One decode step.
 
         Args:
@@ -134,6 +136,7 @@ class TransformerDecoderBlock(_TransformerBlock):
             key, value: `(B, H, S, D)`, this block's projections of the memory.
             memory_mask: boolean `(B, 1, S)`.
             positions: int32 `(N,)`.
+            has_beams: whether there may be more rows than sentences.
 
         Returns:
             `(x, keys, values, attention_scores)`: `(N, width)`, the caches grown by one position,
@@ -143,6 +146,6 @@ class TransformerDecoderBlock(_TransformerBlock):
         y, keys, values = self.self_attention.step(y, cached_keys, cached_values, positions)
         x = self._after(self.self_norm, x, y, training=False)
         y = self._before(self.cross_norm, x)
-        y, weights = self.cross_attention.step(y, value, key, memory_mask)
+        y, weights = self.cross_attention.step(y, value, key, memory_mask, has_beams)
         x = self._after(self.cross_norm, x, y, training=False)
         return self._feedforward(x), keys, values, weights

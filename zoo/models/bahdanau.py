@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo.config import BahdanauConfig
 from zoo.layers.bahdanau_attention import BahdanauAttention
+from zoo.layers.beams import merge_hypotheses
 from zoo.layers.dense import Dense
 from zoo.models.recurrent_model import RecurrentModel
 
@@ -66,7 +67,7 @@ class Bahdanau(RecurrentModel):
         return self._output(hidden, y, context, training)
 
     def decode_step(self, token_ids, state):
-        y = self.target_embedding(token_ids)
+        y = self.target_embedding(merge_hypotheses(token_ids))
         hidden, context, weights, states = self._advance(y, self._states(state), state)
         logits = self._output(hidden, y, context)
         return logits, {**state, **self._named(states)}, weights

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.config import LuongConfig
+from zoo.layers.beams import merge_hypotheses
 from zoo.layers.dense import Dense
 from zoo.layers.luong_attention import LuongAttention
 from zoo.models.recurrent_model import RecurrentModel
@@ -91,7 +92,7 @@ class Luong(RecurrentModel):
         return ops.transpose(attentional, (1, 0, 2))
 
     def decode_step(self, token_ids, state):
-        x = self.target_embedding(token_ids)
+        x = self.target_embedding(merge_hypotheses(token_ids))
         if self.config.input_feeding:
             x = ops.concatenate([x, state["attentional"]], axis=-1)
         hidden, states = self.decoder.step(x, self._states(state))

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from zoo.config import Seq2SeqConfig
+from zoo.layers.beams import merge_hypotheses
 from zoo.models.recurrent_model import RecurrentModel
 
 
@@ -33,6 +34,6 @@ class Seq2Seq(RecurrentModel):
         return ops.cast(logits, "float32")
 
     def decode_step(self, token_ids, state):
-        y = self.target_embedding(token_ids)
+        y = self.target_embedding(merge_hypotheses(token_ids))
         hidden, states = self.decoder.step(y, self._states(state))
         return ops.cast(self.output_layer(hidden), "float32"), self._named(states), None

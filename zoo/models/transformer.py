@@ -5,6 +5,7 @@ from keras import ops
 
 from zoo import masks
 from zoo.config import TransformerConfig
+from zoo.layers.beams import merge_hypotheses
 from zoo.layers.dense import Dense
 from zoo.layers.layer_normalization import LayerNormalization
 from zoo.layers.positional_encoding import LearnedPositionalEncoding, SinusoidalPositionalEncoding
@@ -165,7 +166,9 @@ class Transformer(TranslationModel):
 
     def decode_step(self, token_ids, state):
         position = state["position"]
-        x = self._embed(self.target_embedding, self.target_positions, token_ids, position)
+        tokens = merge_hypotheses(token_ids)
+        x = self._embed(self.target_embedding, self.target_positions, tokens, position)
+        has_beams = len(token_ids.shape) == 2
         state, looked = dict(state), []
         for i, block in enumerate(self.decoder_blocks):
             x, state[f"self_keys_{i}"], state[f"self_values_{i}"], weights = block.step(
@@ -176,6 +179,7 @@ class Transformer(TranslationModel):
                 state[f"memory_values_{i}"],
                 state["memory_mask"],
                 position,
+                has_beams,
             )
             looked.append(weights)  # (B, H, K, S)
         state["position"] = position + 1

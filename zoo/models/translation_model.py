@@ -28,7 +28,8 @@ class TranslationModel(keras.Model):
     "memory" belong to the source; decoding reads and never changes them. `decode_step` maps the
     last token of each hypothesis and the state to the logits of its next token, the next state and
     the attention over the source (None for a family without attention). For B sentences and a
-    beam of K it gets B·K tokens and states, sentence by sentence, and still B rows of memory.
+    beam of K it gets `(B, K)` tokens, N = B·K rows of state, sentence by sentence, and still B rows
+    of memory.
     `call` (teacher forcing, the whole target at once) equals scanned `decode_step`: training and
     decoding see one model.
 
@@ -74,7 +75,7 @@ class TranslationModel(keras.Model):
         """One decode step for each hypothesis.
 
         Args:
-            token_ids: int32 `(N,)`, the last token of each hypothesis.
+            token_ids: int32 `(B, K)`, the last token of each hypothesis; or `(B,)`, one a sentence.
             state: the state, with N rows in what changes and B rows in the memory.
 
         Returns:

@@ -59,7 +59,7 @@ def test_decode_step_with_beams_equals_repeated_rows(case):
     repeated = case.model.encode(np.repeat(case.source, beam_size, axis=0))
     state = {n: x if n.startswith("memory") else repeated[n] for n, x in wide.items()}
     for _ in range(2):
-        logits, state, attention = case.model.decode_step(tokens, state)
+        logits, state, attention = case.model.decode_step(tokens.reshape(-1, beam_size), state)
         other_logits, repeated, other_attention = case.model.decode_step(tokens, repeated)
         np.testing.assert_allclose(_numpy(logits), _numpy(other_logits), atol=1e-5)
         if case.model.has_attention:

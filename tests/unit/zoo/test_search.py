@@ -49,6 +49,7 @@ class Letters:
 
     def __call__(self, tokens, state):
         self.steps += 1
+        tokens = ops.reshape(tokens, (-1,))
         sentence = ops.reshape(state["memory_sentence"], (-1, 1))  # still one row a sentence
         left = ops.shape(sentence)[0]
         code = (state["code"] * self.vocabulary + tokens + 1) % STATES

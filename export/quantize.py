@@ -1,0 +1,143 @@
+"""int8 weights: the same graph with quantised products and embeddings.
+
+Weights are symmetric int8 with a scale for each output column, so that a wide product quantises as
+well as the narrow ones it was merged from. Activations are quantised as the graph runs, with one
+scale for each tensor: what a row comes to depends, a little, on the rows that share its batch.
+"""
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from export.rewrites.scopes import drop_unused, graphs
+
+MICROSOFT = "com.microsoft"
+
+
+def quantize(model):
+    """A copy of a float32 graph with int8 weights.
+
+    Every MatMul with a constant matrix becomes onnxruntime's `DynamicQuantizeMatMul`, the Add of a
+    constant bias included. A matrix that is both an embedding and, transposed, the output layer is
+    stored once, with a scale for each token.
+
+    Args:
+        model: the result of `export.onnx.convert`.
+
+    Returns:
+        An `onnx.ModelProto`; products of two activations, and the GRU and LSTM nodes, stay float32.
+    """
+    model = onnx.ModelProto.FromString(model.SerializeToString())
+    weights = _Weights(model)
+    for graph in graphs(model.graph):
+        nodes = [new for node in graph.node for new in _replace(node, weights)]
+        del graph.node[:]
+        graph.node.extend(nodes)
+        _absorb_biases(graph, weights)
+    if all(domain.domain != MICROSOFT for domain in model.opset_import):
+        model.opset_import.append(helper.make_opsetid(MICROSOFT, 1))
+    return drop_unused(model)
+
+
+class _Weights:
+    """The constants of a model, and their quantised forms, each made once."""
+
+    def __init__(self, model):
+        self._model = model
+        self.constants = {}
+        self.transposed = {}  # name of a transposed constant → name of the constant
+        self._quantized = {}
+        for graph in graphs(model.graph):
+            self.constants |= {tensor.name: tensor for tensor in graph.initializer}
+        for graph in graphs(model.graph):
+            for node in graph.node:
+                if node.op_type == "Transpose" and self.is_matrix(node.input[0]):
+                    self.transposed[node.output[0]] = node.input[0]
+
+    def is_matrix(self, name):
+        tensor = self.constants.get(name)
+        return tensor is not None and len(tensor.dims) == 2 and tensor.data_type == 1
+
+    def int8(self, name, axis):
+        """Names of the int8 form of a matrix and of its scales, one an entry of `axis`."""
+        if (name, axis) not in self._quantized:
+            matrix = numpy_helper.to_array(self.constants[name])
+            scale = np.maximum(np.abs(matrix).max(axis=1 - axis), 1e-9) / 127.0
+            rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis))
+            made = {f"{name}_int8": rounded.astype("int8"), f"{name}_scale": scale}
+            for new_name, array in made.items():
+                tensor = numpy_helper.from_array(array.astype(array.dtype), new_name)
+                self._model.graph.initializer.append(tensor)
+                self.constants[new_name] = tensor
+            self._quantized[name, axis] = tuple(made)
+        return self._quantized[name, axis]
+
+
+def _replace(node, weights):
+    """The nodes that stand for `node` in the int8 graph."""
+    if node.op_type == "MatMul" and weights.is_matrix(node.input[1]):
+        return [_product(node, *weights.int8(node.input[1], axis=1))]
+    if node.op_type == "MatMul" and node.input[1] in weights.transposed:
+        quantized, scale = weights.int8(weights.transposed[node.input[1]], axis=0)
+        turned = f"{node.output[0]}_weight"
+        transpose = helper.make_node("Transpose", [quantized], [turned], perm=[1, 0])
+        return [transpose, _product(node, turned, scale)]
+    if node.op_type == "Gather" and weights.is_matrix(node.input[0]) and not _axis(node):
+        return _embedding(node, *weights.int8(node.input[0], axis=0))
+    return [node]
+
+
+def _axis(node):
+    return next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+
+
+def _product(node, weight, scale):
+    inputs = [node.input[0], weight, scale]
+    return helper.make_node(
+        "DynamicQuantizeMatMul", inputs, [node.output[0]], domain=MICROSOFT, name=node.name
+    )
+
+
+def _embedding(node, table, scale):
+    """Rows of a table times the scales of their tokens."""
+    indices, result = node.input[1], node.output[0]
+    names = [f"{result}_{part}" for part in ("row", "float", "scale", "column", "axes")]
+    return [
+        helper.make_node("Gather", [table, indices], [names[0]]),
+        helper.make_node("Cast", [names[0]], [names[1]], to=onnx.TensorProto.FLOAT),
+        helper.make_node("Gather", [scale, indices], [names[2]]),
+        helper.make_node("Constant", [], [names[4]], value_ints=[-1]),
+        helper.make_node("Unsqueeze", [names[2], names[4]], [names[3]]),
+        helper.make_node("Mul", [names[1], names[3]], [result]),
+    ]
+
+
+def _absorb_biases(graph, weights):
+    """A constant vector that is added to a product becomes an input of the product."""
+    products = {n.output[0]: n for n in graph.node if n.op_type == "DynamicQuantizeMatMul"}
+    readers = {}
+    for inner in graphs(graph):
+        for node in inner.node:
+            for name in node.input:
+                readers.setdefault(name, []).append(node)
+    kept = []
+    for node in graph.node:
+        product = next((products[name] for name in node.input if name in products), None)
+        vector = next((name for name in node.input if name in weights.constants), None)
+        fits = (
+            node.op_type == "Add"
+            and product is not None
+            and vector is not None
+            and len(readers[product.output[0]]) == 1
+            and len(weights.constants[vector].dims) == 1
+            and list(weights.constants[vector].dims)
+            == list(weights.constants[product.input[2]].dims)
+        )
+        if fits:
+            product.input.extend(["", vector])
+            product.output[0] = node.output[0]
+        else:
+            kept.append(node)
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in kept]
+    del graph.node[:]
+    graph.node.extend(kept)
