@@ -21,6 +21,16 @@ format: $(VENV)/ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# Speed against CTranslate2; on a machine that does nothing else. Variables:
+#   PAIRS      options --pair NAME CHECKPOINT BUNDLE of Transformers, one or more
+#   SOURCE     test sentences, one a line, plain or .gz; TARGET their reference translations
+#   BENCH_ARGS more options, such as --baseline NAME CHECKPOINT BUNDLE or --rounds 5
+# make bench PAIRS="--pair tiny runs/tiny/final runs/tiny/bundle" SOURCE=test.en.gz TARGET=test.de.gz
+bench: $(VENV)/ready
+	@test -n "$(PAIRS)" -a -n "$(SOURCE)" -a -n "$(TARGET)" \
+		|| { echo "make bench: PAIRS, SOURCE or TARGET is missing; see the Makefile"; exit 2; }
+	$(BIN)/python benchmarks/decode_speed.py $(PAIRS) --source $(SOURCE) --target $(TARGET) $(BENCH_ARGS)
+
 $(VENV)/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	@echo "installing pinned packages into $(VENV) (about 1.5 GB, a minute or two)"
