@@ -30,6 +30,7 @@ class Letters:
         self.table = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
         self.batch, self.vocabulary = batch, vocabulary
         self.steps = 0
+        self.rows = []  # sentences that each step saw
 
     def code(self, tokens):
         value = 0
@@ -52,6 +53,7 @@ class Letters:
         tokens = ops.reshape(tokens, (-1,))
         sentence = ops.reshape(state["memory_sentence"], (-1, 1))  # still one row a sentence
         left = ops.shape(sentence)[0]
+        self.rows.append(left)
         code = (state["code"] * self.vocabulary + tokens + 1) % STATES
         grown = ops.concatenate([state["grown"], tokens[:, None]], axis=1)
         index = ops.reshape(sentence * STATES + ops.reshape(code, (left, -1)), (-1,))
@@ -67,29 +69,40 @@ def norm(length, penalty):
     return ((5 + length) / 6) ** penalty
 
 
-def reference_greedy(letters, sentence, limit, min_length=0, prefix=()):
+def repeats(tokens, n):
+    """Whether the last n tokens occur before."""
+    grams = [tokens[i : i + n] for i in range(len(tokens) - n + 1)]
+    return n > 0 and len(grams) > 0 and grams[-1] in grams[:-1]
+
+
+def choices(letters, tokens, min_length=0, prefix=(), suppressed=(), ngram=0):
+    """Tokens that may follow, by the rules that a caller gives."""
+    step = len(tokens)
+    if step < len(prefix) and prefix[step] != PAD:
+        return [prefix[step]]
+    free = [t for t in range(letters.vocabulary) if t not in suppressed]
+    free = [t for t in free if t != END or step + 1 >= min_length]
+    return [t for t in free if not repeats((*tokens, t), ngram)]
+
+
+def reference_greedy(letters, sentence, limit, **rules):
     total, tokens = 0.0, ()
     while len(tokens) < limit and END not in tokens:
         log_probs = letters.log_probs(sentence, tokens).astype(float)
-        allowed = log_probs.copy()
-        if len(tokens) + 1 < min_length:
-            allowed[END] = -np.inf
-        token = prefix[len(tokens)] if len(tokens) < len(prefix) else int(allowed.argmax())
+        token = max(choices(letters, tokens, **rules), key=log_probs.item)
         total, tokens = total + log_probs[token], (*tokens, token)
     return total, tokens
 
 
-def reference_beam(letters, sentence, beam_size, limit, penalty, min_length=0, prefix=()):
+def reference_beam(letters, sentence, beam_size, limit, penalty, **rules):
     """Every finished hypothesis as (score, tokens), best first. No bound stops this one early."""
     live, finished = [(0.0, ())], []
     for length in range(1, limit + 1):
         candidates = []
         for total, tokens in live:
             log_probs = letters.log_probs(sentence, tokens)
-            choices = [t for t in range(letters.vocabulary) if t != END or length >= min_length]
-            if length <= len(prefix):
-                choices = [prefix[length - 1]]
-            candidates += [(total + float(log_probs[t]), (*tokens, t)) for t in choices]
+            allowed = choices(letters, tokens, **rules)
+            candidates += [(total + float(log_probs[t]), (*tokens, t)) for t in allowed]
         candidates.sort(key=lambda candidate: -candidate[0])
         live = []
         for total, tokens in candidates[: beam_size - len(finished)]:  # the slots that are left
@@ -161,7 +174,7 @@ def test_greedy_equals_its_specification(seed, min_length):
     letters, limits = Letters(4, seed=seed), [1, 4, 6, 7]
     result = run(search.greedy, letters, limits, min_length=min_length, length_penalty=0.6)
     for sentence, limit in enumerate(limits):
-        total, tokens = reference_greedy(letters, sentence, limit, min_length)
+        total, tokens = reference_greedy(letters, sentence, limit, min_length=min_length)
         assert_hypotheses(result, sentence, [(total / norm(len(tokens), 0.6), tokens)])
     assert_attention(result, letters)
     assert result["ids"].shape[2] == result["lengths"].max()  # the loop ends with its longest row
@@ -266,7 +279,7 @@ def test_beam_honours_min_length(min_length):
     letters, limits = Letters(3, seed=8), [3, 6, 8]
     result = run(search.beam, letters, limits, beam_size=4, num_hypotheses=2, min_length=min_length)
     for sentence, limit in enumerate(limits):
-        expected = reference_beam(letters, sentence, 4, limit, 0.0, min_length)[:2]
+        expected = reference_beam(letters, sentence, 4, limit, 0.0, min_length=min_length)[:2]
         assert_hypotheses(result, sentence, expected)
         assert (result["lengths"][sentence] >= min(min_length, limit)).all()
 
@@ -279,7 +292,8 @@ def test_beam_honours_each_rows_prefix(shared):
     options = {"beam_size": 3, "num_hypotheses": 2, "min_length": 4, "length_penalty": 1.0}
     result = run(search.beam, letters, [6] * 4, prefix=padded, **options)
     for sentence, prefix in enumerate(prefixes):
-        expected = reference_beam(letters, sentence, 3, 6, 1.0, 4, prefix)[:2]
+        rules = {"min_length": 4, "prefix": prefix}
+        expected = reference_beam(letters, sentence, 3, 6, 1.0, **rules)[:2]
         assert_hypotheses(result, sentence, expected)
         for ids, length in zip(result["ids"][sentence], result["lengths"][sentence], strict=True):
             assert length == 0 or tuple(ids[: len(prefix)]) == prefix
