@@ -24,8 +24,8 @@ class Transformer(TranslationModel):
     sublayers (`TransformerEncoderBlock`, `TransformerDecoderBlock`); pre-norm adds a final
     normalisation after each stack. logits = x Eᵀ + b with a tied output, else W x + b.
 
-    The attention that `decode_step` reports is the cross-attention of one decoder block, in one
-    head or in the mean over all: of the last block and all heads, unless `encode` is told.
+    The attention that `decode_step` reports is the cross-attention of one decoder block: one head,
+    or the mean over all. `encode` chooses; unless told, the mean of the last block.
 
     Source: Vaswani et al. (2017), §3; pre-norm: Xiong et al. (2020). See `TranslationModel` for
     arguments and results.
@@ -152,6 +152,21 @@ class Transformer(TranslationModel):
             state[f"self_keys_{index}"] = ops.zeros(empty, self.compute_dtype)
             state[f"self_values_{index}"] = ops.zeros(empty, self.compute_dtype)
         return state
+
+    def _option_problems(self, options):
+        problems = super()._option_problems(options)
+        layers, heads = self.config.decoder_layers, self.config.num_heads
+        for name, least, most in (
+            ("attention_layer", -layers, layers - 1),
+            ("attention_head", -1, heads - 1),
+        ):
+            value = options.get(name, -1)
+            if not least <= value <= most:
+                problems.append(
+                    f"{name} is out of range; expected {least} to {most}. Received {value}. "
+                    "Leave it out for the last layer, and the mean over all heads."
+                )
+        return problems
 
     def _shares(self, layer, head):
         """What share each head of each decoder block has in the attention: `(1, L·H, 1, 1)`."""

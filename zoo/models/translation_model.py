@@ -105,8 +105,10 @@ class TranslationModel(keras.Model):
             min_length: least number of tokens, end included.
             max_length: most tokens, end included; 0 means twice the source's tokens plus 10.
             prefix_ids: int array `(B, P)` of forced first tokens, padded with 0.
-            **options: `suppressed_ids` and `no_repeat_ngram` of `zoo.constraints.Constraints`;
-                `coverage_penalty` of `zoo.search.coverage`; what `attention_choices` names.
+            **options: those of `search_options` that are not named here. `suppressed_ids` and
+                `no_repeat_ngram`: see `zoo.constraints.Constraints`. `coverage_penalty`: the
+                weight of `zoo.search.coverage` in the score, for a family with attention.
+                `attention_layer` and `attention_head`: see `Transformer.encode`.
 
         Returns:
             A dict of arrays: `ids` `(B, n, T)`, `lengths` `(B, n)`, `scores` `(B, n)`, and
@@ -114,7 +116,8 @@ class TranslationModel(keras.Model):
 
         Raises:
             ValueError: naming every argument that is wrong: a shape, a source without tokens or
-                longer than `config.max_source_length`, `num_hypotheses` above `beam_size`.
+                longer than `config.max_source_length`, `num_hypotheses` above `beam_size`, an
+                option that the family lacks or that is out of range.
         """
         source_ids = np.asarray(source_ids, "int32")
         prefix_ids = np.asarray([[PAD_ID]] if prefix_ids is None else prefix_ids, "int32")
@@ -160,11 +163,7 @@ class TranslationModel(keras.Model):
                 f"prefix_ids has the wrong shape; expected ({rows}, P) or (1, P). Received "
                 f"{prefix_ids.shape}. Pad short prefixes with 0."
             )
-        known = [name for name in _OPTION_TYPES if name in self.search_options]
-        problems += [
-            f"unknown option {name}; expected one of {', '.join(known)}. Leave it out."
-            for name in sorted(options.keys() - set(known))
-        ]
+        problems += self._option_problems(options)
         if not 1 <= num_hypotheses <= beam_size:
             problems.append(
                 "num_hypotheses is out of range; expected a number between 1 and beam_size "
@@ -172,9 +171,24 @@ class TranslationModel(keras.Model):
             )
         return problems
 
+    def _option_problems(self, options):
+        """What is wrong with the `**options` of `translate_ids`, as sentences."""
+        known = [name for name in _OPTION_TYPES if name in self.search_options]
+        problems = [
+            f"unknown option {name}; expected one of {', '.join(known)}. Leave it out."
+            for name in sorted(options.keys() - set(known))
+        ]
+        suppressed = options.get("suppressed_ids", ())
+        if np.ndim(suppressed) != 1:
+            problems.append(
+                "suppressed_ids has the wrong shape; expected one list of ids for all sentences. "
+                f"Received shape {np.shape(suppressed)}. Pass a flat list, or leave it out."
+            )
+        return problems
+
     @property
     def search_options(self):
-        """Names of what `search` takes beside the source, in order."""
+        """Names of what `search` takes beside the source, in the order of an exported graph."""
         names = ["prefix_ids", "suppressed_ids", "beam_size", "num_hypotheses", "length_penalty"]
         names += ["coverage_penalty"] * self.has_attention
         names += ["min_length", "max_length", "no_repeat_ngram", *self.attention_choices]
