@@ -110,6 +110,16 @@ def test_masked_softmax_is_exact_for_any_scores():
     np.testing.assert_array_equal(masked_softmax(scores[:, :1]), np.ones((3, 1)))
 
 
+def test_masked_softmax_of_rows_that_are_never_empty_is_the_same():
+    scores = np.random.default_rng(0).normal(scale=50, size=(40, 6)).astype("float32")
+    mask = np.random.default_rng(1).random((40, 6)) < 0.4
+    mask[:, 3] = True
+    weights = np.asarray(masked_softmax(scores, mask, never_empty=True))
+    np.testing.assert_array_equal(weights, masked_softmax(scores, mask))
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-6)
+    assert not weights[~mask].any()  # exactly 0
+
+
 # --- dense, normalisation, embedding --------------------------------------------------------------
 
 

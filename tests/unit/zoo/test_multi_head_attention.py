@@ -126,6 +126,26 @@ def test_cross_attention_with_projections_equals_the_memory():
     np.testing.assert_allclose(weights, full, atol=1e-6)
 
 
+def test_projected_keys_are_divided_by_the_root_of_the_head_width():
+    memory, layer = _normal(B, S, 6), CrossAttention(WIDTH, HEADS)
+    keys = np.reshape(layer.key_projection(memory), (B, S, HEADS, WIDTH // HEADS))
+    expected = np.moveaxis(keys, 2, 1) / np.sqrt(WIDTH // HEADS)
+    np.testing.assert_allclose(layer.project_keys(memory), expected, rtol=1e-6)
+
+
+def test_step_without_beams_equals_a_beam_of_one():
+    query, memory = _normal(B, WIDTH), _normal(B, S, 6, seed=1)
+    layer = CrossAttention(WIDTH, HEADS)
+    keys, values = layer.project_keys(memory), layer.project_values(memory)
+    output, weights = layer.step(query, values, keys, MASK, has_beams=False)
+    expected, expected_weights = layer.step(query, values, keys, MASK)
+    np.testing.assert_allclose(output, expected, atol=1e-6)
+    np.testing.assert_allclose(weights, expected_weights, atol=1e-6)
+    whole = layer(query[:, None], memory, attention_mask=MASK, return_attention_scores=True)
+    np.testing.assert_allclose(output, whole[0][:, 0], atol=1e-5)
+    np.testing.assert_allclose(weights, whole[1], atol=1e-6)
+
+
 def test_nothing_to_attend_to_gives_the_output_bias_and_finite_gradients():
     tf = pytest.importorskip("tensorflow", reason="gradients are taken with TensorFlow")
     query, memory = tf.Variable(_normal(B, T, WIDTH)), tf.Variable(_normal(B, S, WIDTH, seed=1))
