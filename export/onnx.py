@@ -7,11 +7,13 @@ import warnings
 import numpy as np
 import onnx
 import onnxruntime
+import tensorflow as tf
 import tf2onnx
 from onnx import numpy_helper
 from tf2onnx import tfonnx
 
 from export.graphs import ID_INPUTS, ID_OUTPUTS, id_signature
+from export.native_rnn import HANDLERS, native_rnn
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
 from serving.manifest import GraphSpec, TensorSpec
 
@@ -36,10 +38,7 @@ def convert(module, defaults, metadata=None):
     Raises:
         RuntimeError: the graph holds an operation that ONNX lacks, or that onnxruntime refuses.
     """
-    with _tf2onnx_ready() as messages:
-        model, _ = tf2onnx.convert.from_function(
-            module.translate_ids, input_signature=id_signature(), opset=OPSET
-        )
+    model, messages = trace(module.translate_ids.python_function, id_signature())
     for rewrite in PASSES:
         rewrite(model)
     _name_axes(model)
@@ -63,6 +62,25 @@ def describe(model, defaults):
         for value in sorted(model.graph.output, key=lambda v: list(ID_OUTPUTS).index(v.name))
     ]
     return GraphSpec(OPSET, IR_VERSION, inputs, outputs)
+
+
+def trace(function, signature):
+    """Traces a Python function anew and hands it to tf2onnx.
+
+    Args:
+        function: of TensorFlow tensors.
+        signature: list of `tf.TensorSpec`.
+
+    Returns:
+        `(model, messages)`: an `onnx.ModelProto`, and what tf2onnx logged as errors.
+    """
+    # A trace of its own: the markers of recurrent layers run nowhere but in ONNX.
+    fresh = tf.function(function, input_signature=signature, autograph=False)
+    with _tf2onnx_ready() as messages, native_rnn():
+        model, _ = tf2onnx.convert.from_function(
+            fresh, input_signature=signature, opset=OPSET, custom_op_handlers=dict(HANDLERS)
+        )
+    return model, messages
 
 
 @contextlib.contextmanager
