@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from tf2onnx import tfonnx
 
 from export.graphs import ID_INPUTS, ID_OUTPUTS, id_signature
-from export.native_rnn import HANDLERS, native_rnn
+from export.native_rnn import RNN_HANDLERS, native_rnn
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
 from serving.manifest import GraphSpec, TensorSpec
 
@@ -78,7 +78,7 @@ def trace(function, signature):
     fresh = tf.function(function, input_signature=signature, autograph=False)
     with _tf2onnx_ready() as messages, native_rnn():
         model, _ = tf2onnx.convert.from_function(
-            fresh, input_signature=signature, opset=OPSET, custom_op_handlers=dict(HANDLERS)
+            fresh, input_signature=signature, opset=OPSET, custom_op_handlers=dict(RNN_HANDLERS)
         )
     return model, messages
 

@@ -8,7 +8,8 @@ import json
 
 import numpy as np
 import tensorflow as tf
-from tf2onnx.graph_builder import GraphBuilder
+from onnx import TensorProto
+from tf2onnx import utils
 
 _PREFIX = "attention_zoo.rnn "
 _STATES = {"GRU": 1, "LSTM": 2}
@@ -34,6 +35,7 @@ def marker(op_type, x, weights, direction="forward", lengths=None, initial=(), *
     directions, _, units = weights[1].shape
     spec = {
         "op_type": op_type,
+        "directions": directions,
         "lengths": lengths is not None,
         "attributes": {"direction": direction, "hidden_size": units, **attributes},
     }
@@ -56,50 +58,44 @@ def marker(op_type, x, weights, direction="forward", lengths=None, initial=(), *
 
 
 def _convert(ctx, node, name, args):
-    """tf2onnx's handler: the marker's node between two transposes, since ONNX puts time first."""
+    """tf2onnx's handler: the marker's node, and transposes, since ONNX puts time first."""
     token = node.get_attr_value("token").decode("utf-8")
     if not token.startswith(_PREFIX):
         raise ValueError(f"{name}: a Python function; expected operations that ONNX has.")
     spec = json.loads(token.removeprefix(_PREFIX))
     x, kernel, recurrent, bias, *rest = node.input
     lengths = rest.pop(0) if spec["lengths"] else ""
-    outputs, states = node.output[0], node.output[1:]
-    (batch, steps, _), (directions, _, units) = map(ctx.get_shape, (x, recurrent))
+    result, *states = node.output
+    batch, steps, features = ctx.get_shape(x) or [-1, -1, -1]
+    n, units = spec["directions"], spec["attributes"]["hidden_size"]
     ctx.remove_node(name)
 
-    def add(op_type, inputs, shape, **attributes):
-        return ctx.make_node(
-            op_type, inputs, attributes, shapes=[shape], dtypes=[dtype], op_name_scope=name
-        ).output[0]
+    def add(op_type, inputs, attributes, outputs, *shapes):
+        dtypes = [TensorProto.FLOAT] * len(outputs)
+        ctx.make_node(op_type, inputs, attributes, outputs=outputs, shapes=shapes, dtypes=dtypes)
+        return outputs[0]
 
-    dtype = ctx.get_dtype(x)
-    time_major = add("Transpose", [x], [steps, batch, ctx.get_shape(x)[2]], perm=[1, 0, 2])
-    y = f"{name}:y"
-    ctx.make_node(
+    swap = {"perm": [1, 0, 2]}
+    x = add("Transpose", [x], swap, [f"{name}:x"], [steps, batch, features])
+    y = add(
         spec["op_type"],
-        [time_major, kernel, recurrent, bias, lengths, *rest],
+        [x, kernel, recurrent, bias, lengths, *rest],
         spec["attributes"],
-        outputs=[y, *states],
-        shapes=[[steps, directions, batch, units], *([[directions, batch, units]] * len(states))],
-        dtypes=[dtype] * (1 + len(states)),
-        name=name,
+        [f"{name}:y", *states],
+        [steps, n, batch, units],
+        *([n, batch, units] for _ in states),
     )
-    merged = [steps, batch, directions * units]
-    if directions == 1:
-        y = GraphBuilder(ctx).make_squeeze({"data": y, "axes": [1]}, shapes=[merged])
-    else:  # (S, n, B, U) → (S, B, n, U) → (S, B, n·U)
-        y = add("Transpose", [y], [steps, batch, directions, units], perm=[0, 2, 1, 3])
-        target = ctx.make_const(f"{name}_shape", np.array([0, 0, -1], "int64")).output[0]
-        y = add("Reshape", [y, target], merged)
-    ctx.make_node(
-        "Transpose",
-        [y],
-        {"perm": [1, 0, 2]},
-        outputs=[outputs],
-        shapes=[[batch, steps, directions * units]],
-        dtypes=[dtype],
-    )
+    # The directions side by side: (S, n, B, U) → (S, B, n·U). Not by Reshape with zeros, which
+    # tf2onnx's optimizer breaks next to axes of size 1.
+    parts = []
+    for index in range(n):
+        place = ctx.make_const(utils.make_name(name), np.array(index, "int64")).output[0]
+        part = f"{name}:{index}_of_{n}"
+        parts.append(add("Gather", [y, place], {"axis": 1}, [part], [steps, batch, units]))
+    if n > 1:
+        parts = [add("Concat", parts, {"axis": 2}, [f"{name}:merged"], [steps, batch, n * units])]
+    add("Transpose", parts, swap, [result], [batch, steps, n * units])
 
 
 # For `tf2onnx.convert.from_function(custom_op_handlers=…)`.
-HANDLERS = {"PyFuncStateless": (_convert, [])}
+RNN_HANDLERS = {"PyFuncStateless": (_convert, [])}

@@ -12,11 +12,13 @@ from onnx import numpy_helper
 
 from export.native_rnn import native_rnn, plain_rnn
 from export.onnx import trace
+from export.saved_model import write_saved_model
 
 GRU, LSTM, BOTH = keras.layers.GRU, keras.layers.LSTM, keras.layers.Bidirectional
 SEQUENCES = {"return_sequences": True, "return_state": True}
 LENGTHS = (6, 1, 3, 4, 5)  # a full row, a row of one token, and three between
 FEATURES = 3
+KERAS_RNN = sys.modules["keras.src.backend.tensorflow.rnn"]  # its package hides it
 NATIVE = {
     "gru": lambda: GRU(4, **SEQUENCES),
     "lstm": lambda: LSTM(4, **SEQUENCES),
@@ -70,9 +72,9 @@ def randomize(layer, x):
     return layer
 
 
-def convert(function, arrays):
+def convert(function, arrays, specs=None):
     """The ONNX model of a function of named tensors, its results, and TensorFlow's."""
-    specs = [
+    specs = specs or [
         tf.TensorSpec(
             [None] * (a.ndim - 1) + [None if a.dtype == bool else a.shape[-1]], a.dtype, n
         )
@@ -95,9 +97,9 @@ def convert(function, arrays):
     return model, received, [value.numpy() for value in expected.values()]
 
 
-def compare(function, arrays):
+def compare(function, arrays, specs=None):
     """Converts, compares the numbers, and returns the types of the nodes."""
-    model, received, expected = convert(function, arrays)
+    model, received, expected = convert(function, arrays, specs)
     assert len(received) == len(expected)
     for value, wanted in zip(received, expected, strict=True):
         assert value.shape == wanted.shape
@@ -155,9 +157,44 @@ def test_stacked_pairs_match_keras_and_share_transposes(cell):
 
     types = compare(stack, {"x": x, "mask": mask})
     assert recurrent(types) == [cell.__name__] * 2
-    # In front, behind, and for each layer the one that puts the two directions side by side.
-    assert types.count("Transpose") == 4
+    assert types.count("Transpose") == 2  # in front and behind
     assert types.count("ReduceSum") == 1
+
+
+@pytest.mark.parametrize("shape", [(1, None), (None, 1), (1, 1)], ids=str)
+@pytest.mark.parametrize("make", [NATIVE["gru_backwards"], NATIVE["both_lstm"]])
+def test_known_axes_of_size_one_match_keras(make, shape):
+    lengths = [shape[1] or 4] * (shape[0] or 3)
+    x, mask = inputs(lengths)
+    layers = [randomize(make(), x)]
+    layers.append(randomize(make(), layers[0](x)[0]))
+    specs = [tf.TensorSpec([*shape, FEATURES], name="x"), tf.TensorSpec(shape, tf.bool, "mask")]
+
+    def stack(x, mask):
+        y, *states = layers[0](x, mask=mask)
+        return layers[1](y, mask=mask), states
+
+    assert "Loop" not in compare(stack, {"x": x, "mask": mask}, specs)
+
+
+def test_layer_inside_a_loop_matches_keras():
+    x, mask = inputs()
+    layer = randomize(BOTH(GRU(4, **SEQUENCES)), x)
+    project = randomize(keras.layers.Dense(FEATURES), layer(x)[0])
+
+    def twice(x, mask):
+        return tf.while_loop(
+            lambda turn, x: turn < 2,
+            lambda turn, x: (turn + 1, project(layer(x, mask=mask)[0])),
+            (0, x),
+            shape_invariants=(tf.TensorShape([]), tf.TensorShape([None, None, FEATURES])),
+        )[1]
+
+    model, (received,), (expected,) = convert(twice, {"x": x, "mask": mask})
+    np.testing.assert_allclose(received, expected, atol=5e-6)
+    (loop,) = (node for node in model.graph.node if node.op_type == "Loop")
+    body = next(a.g for a in loop.attribute if a.HasField("g"))
+    assert recurrent(node.op_type for node in body.node) == ["GRU"]
 
 
 @pytest.mark.parametrize("cell", [GRU, LSTM])
@@ -258,11 +295,10 @@ def test_contexts_leave_keras_as_it_was():
 
 
 def test_gpu_leaves_no_cudnn_kernel_in_a_trace(monkeypatch):
-    keras_rnn = sys.modules["keras.src.backend.tensorflow.rnn"]
     layers = [GRU(4), LSTM(4), BOTH(GRU(4))]
     for layer in layers:
         layer(inputs()[0])
-    monkeypatch.setattr(keras_rnn, "_is_gpu_available", lambda: True)
+    monkeypatch.setattr(KERAS_RNN, "_is_gpu_available", lambda: True)
     for layer in layers:
         with tf.device("CPU"):
             assert "CudnnRNNV3" in traced(layer)  # what a machine with a GPU would do
@@ -282,3 +318,18 @@ def test_python_function_of_somebody_else_is_reported():
 
     _, messages = trace(sine, [tf.TensorSpec([None, 3], tf.float32, "x")])
     assert any("PyFuncStateless" in message for message in messages)
+
+
+def test_saved_model_written_beside_a_gpu_holds_no_cudnn_kernel(monkeypatch, tmp_path):
+    layer = GRU(4)
+    layer(inputs()[0])
+    monkeypatch.setattr(KERAS_RNN, "_is_gpu_available", lambda: True)
+    module = tf.Module()
+    module.weights = [weight.value for weight in layer.weights]
+    signature = [tf.TensorSpec([None, None, FEATURES], name="x")]
+    for name in ("translate_text", "translate_ids"):
+        setattr(module, name, tf.function(lambda x: {"y": layer(x)}, signature, autograph=False))
+    path = write_saved_model(module, tmp_path)
+    stored = (path / "saved_model.pb").read_bytes()
+    assert b"While" in stored
+    assert b"CudnnRNNV3" not in stored
