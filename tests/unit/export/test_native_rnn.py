@@ -19,6 +19,15 @@ SEQUENCES = {"return_sequences": True, "return_state": True}
 LENGTHS = (6, 1, 3, 4, 5)  # a full row, a row of one token, and three between
 FEATURES = 3
 KERAS_RNN = sys.modules["keras.src.backend.tensorflow.rnn"]  # its package hides it
+
+
+def repeating_pair():
+    """A pair whose forward half repeats its last output, which `Bidirectional` turns off."""
+    pair = BOTH(GRU(4, **SEQUENCES))
+    pair.forward_layer.zero_output_for_mask = False
+    return pair
+
+
 NATIVE = {
     "gru": lambda: GRU(4, **SEQUENCES),
     "lstm": lambda: LSTM(4, **SEQUENCES),
@@ -42,9 +51,23 @@ NATIVE = {
     "both_lstm_product": lambda: BOTH(LSTM(4, **SEQUENCES), merge_mode="mul"),
     "both_gru_separate": lambda: BOTH(GRU(4, **SEQUENCES), merge_mode=None),
     "both_gru_separate_last": lambda: BOTH(GRU(4), merge_mode=None),
-    "both_of_two_widths": lambda: BOTH(
+}
+APART = {  # pairs that one node of two directions cannot express
+    "two_widths": lambda: BOTH(
         GRU(4, **SEQUENCES), backward_layer=GRU(5, go_backwards=True, **SEQUENCES)
     ),
+    "two_kinds": lambda: BOTH(
+        GRU(4, reset_after=False, return_sequences=True),
+        backward_layer=LSTM(4, go_backwards=True, return_sequences=True),
+    ),
+    "two_resets": lambda: BOTH(
+        GRU(4, **SEQUENCES),
+        backward_layer=GRU(4, go_backwards=True, reset_after=False, **SEQUENCES),
+    ),
+    "turned_round": lambda: BOTH(
+        GRU(4, go_backwards=True, **SEQUENCES), backward_layer=GRU(4, **SEQUENCES)
+    ),
+    "repeats_at_padding": repeating_pair,
 }
 LOOPS = {
     "other_activation": lambda: GRU(4, activation="relu", **SEQUENCES),
@@ -121,8 +144,16 @@ def test_layer_matches_keras_without_a_loop(make, masked):
     else:
         types = compare(layer, {"x": x})
     assert "Loop" not in types
-    two = isinstance(layer, BOTH) and layer.forward_layer.units != layer.backward_layer.units
-    assert len(recurrent(types)) == 1 + two
+    assert len(recurrent(types)) == 1
+
+
+@pytest.mark.parametrize("make", APART.values(), ids=APART.keys())
+def test_pair_that_does_not_fit_together_is_two_nodes(make):
+    x, mask = inputs()
+    layer = randomize(make(), x)
+    types = compare(lambda x, mask: layer(x, mask=mask), {"x": x, "mask": mask})
+    assert "Loop" not in types
+    assert len(recurrent(types)) == 2
 
 
 @pytest.mark.parametrize("make", LOOPS.values(), ids=LOOPS.keys())
