@@ -4,6 +4,8 @@ import logging
 
 import tensorflow as tf
 
+from export.native_rnn import plain_rnn
+
 SIGNATURES = ("serving_default", "translate_ids")
 
 
@@ -30,14 +32,15 @@ def write_saved_model(module, directory):
     level = logger.level
     logger.setLevel(logging.WARNING)
     try:
-        tf.saved_model.save(
-            module,
-            str(path),
-            signatures={
-                "serving_default": module.translate_text.get_concrete_function(),
-                "translate_ids": module.translate_ids.get_concrete_function(),
-            },
-        )
+        with plain_rnn():  # written on a machine with a GPU, it runs on those without too
+            tf.saved_model.save(
+                module,
+                str(path),
+                signatures={
+                    "serving_default": module.translate_text.get_concrete_function(),
+                    "translate_ids": module.translate_ids.get_concrete_function(),
+                },
+            )
     finally:
         logger.setLevel(level)
     return path
