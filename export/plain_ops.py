@@ -5,10 +5,10 @@ old runtimes. In a decode loop each node costs as much as the work it does.
 """
 
 
-def _become(context, node, name, args):
-    """Keeps the node's inputs and outputs, under the ONNX name of the operation."""
-    del context, name
-    [node.type], node.domain = args, ""
+def _as_it_is(context, node, name, args):
+    """tf2onnx has put the ONNX name in place; inputs and outputs are those of TensorFlow."""
+    del context, name, args
+    node.domain = ""
 
 
 _ONNX_NAMES = {
@@ -20,4 +20,4 @@ _ONNX_NAMES = {
 }
 
 # For `tf2onnx.convert.from_function(custom_op_handlers=…)`.
-PLAIN_HANDLERS = {name: (_become, [onnx_name]) for name, onnx_name in _ONNX_NAMES.items()}
+PLAIN_HANDLERS = {name: (_as_it_is, [onnx_name]) for name, onnx_name in _ONNX_NAMES.items()}
