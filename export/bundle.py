@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
 import zoo
@@ -15,6 +14,7 @@ from export import artefacts, parity
 from export.graphs import TranslationModule
 from export.onnx import convert, describe
 from export.saved_model import write_saved_model
+from export.shared_weights import save_sharing
 from export.text_onnx import TEXT_GRAPH, add_text, describe_text
 from serving.manifest import (
     TRANSLATE_GRAPH,
@@ -121,11 +121,13 @@ def _write(checkpoint, directory, names, examples, report):
 
 
 def _write_graphs(graph, tokenizers, max_source_length, defaults, directory):
-    """Writes the id graph and the text graph; returns what the manifest says of each."""
+    """Writes the id graph and the text graph; returns what the manifest says of each.
+
+    The weights lie in the text graph, which apps carry away alone.
+    """
     protos = [tokenizer.model_proto for tokenizer in tokenizers]
     text_graph = add_text(graph, *protos, max_source_length)
-    onnx.save(graph, directory / TRANSLATE_GRAPH)
-    onnx.save(text_graph, directory / TEXT_GRAPH)
+    save_sharing(graph, directory / TRANSLATE_GRAPH, text_graph, TEXT_GRAPH)
     ids = describe(graph, defaults)
     return {TRANSLATE_GRAPH: ids, TEXT_GRAPH: describe_text(text_graph, ids)}
 

@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx.external_data_helper import uses_external_data
 
 import export.bundle
 from export import artefacts, parity
@@ -198,6 +199,35 @@ def test_text_graph_keeps_what_the_id_graph_says_of_itself(exported):
     opsets = {entry.domain: entry.version for entry in text.opset_import}
     assert opsets[""] == 18
     assert opsets["ai.onnx.contrib"] == 1
+
+
+def test_no_weight_is_stored_twice(exported, variant):
+    bundle = exported(variant).bundle
+    ids = onnx.load(bundle / "translate.onnx", load_external_data=False)
+    text = onnx.load(bundle / "translate_text.onnx", load_external_data=False)
+    large = [tensor for tensor in ids.graph.initializer if np.prod(tensor.dims) >= 256]
+    assert len(large) >= 6
+    assert all(uses_external_data(tensor) for tensor in large)
+    assert not any(uses_external_data(tensor) for tensor in text.graph.initializer)
+    weights = sum(4 * int(np.prod(weight.shape)) for weight in exported(variant).model.weights)
+    assert (bundle / "translate_text.onnx").stat().st_size > weights
+
+
+def test_bundle_of_links_translates(exported, opened, tmp_path, lines):
+    """As the cache of a model hub holds it: every file is a link to a blob."""
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "bundle").mkdir()
+    bundle = exported("transformer_pre").bundle
+    for index, path in enumerate(path for path in bundle.rglob("*") if path.is_file()):
+        blob = tmp_path / "blobs" / str(index)
+        shutil.copy(path, blob)
+        link = tmp_path / "bundle" / path.relative_to(bundle)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(blob)
+    _, translator = opened("transformer_pre")
+    expected = [result.text for result in translator.translate(lines)]
+    linked = Translator.load(tmp_path / "bundle").translate(lines)
+    assert [result.text for result in linked] == expected
 
 
 @pytest.fixture
