@@ -1,12 +1,9 @@
-"""translate_text.onnx says what serving.Translator says, in Python and in C."""
+"""translate_text.onnx says what serving.Translator says."""
 
 import json
-import os
-import re
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import numpy as np
@@ -270,54 +267,3 @@ def test_library_stands_beside_tensorflow_that_came_first(exported):
     assert result.returncode == 0, result.stderr[-2000:]
     expected = Translator.load(bundle).translate("a dog").text
     assert result.stdout.splitlines()[-1] == str([readable(expected)])
-
-
-@pytest.fixture(scope="module")
-def c_program(tmp_path_factory):
-    """A function that runs the C program on a model and lines, without Python in the process.
-
-    The library of custom operations comes from Python's package and asks for Python's symbols, so
-    libpython is loaded with it. What apps ship, libortextensions, needs nothing.
-    """
-    compiler = shutil.which("cc")
-    wheel = Path(onnxruntime.__file__).parent / "capi"
-    libraries = sorted(wheel.glob("libonnxruntime.so.*"))
-    names = sysconfig.get_config_vars("LIBDIR", "INSTSONAME")
-    python = Path(*map(str, names))
-    if not (compiler and libraries and python.is_file() and python.suffix != ".a"):
-        pytest.skip("needs a C compiler, Linux and a shared libpython")
-    home = tmp_path_factory.mktemp("c")
-    (home / "libonnxruntime.so.1").symlink_to(libraries[0])  # the name inside the library
-    folder = Path(__file__).resolve().parents[1] / "e2e"
-    command = [compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror", f"-I{folder}"]
-    command += [folder / "text_onnx.c", "-o", home / "text_onnx"]
-    command += [home / "libonnxruntime.so.1", f"-Wl,-rpath,{home}"]
-    subprocess.run(command, check=True, capture_output=True, text=True)
-
-    def run_program(model, lines, *arguments):
-        completed = subprocess.run(
-            [home / "text_onnx", model, custom_ops_library(), *arguments],
-            input="\n".join(lines).encode(),
-            env={**os.environ, "LD_PRELOAD": str(python)},
-            capture_output=True,
-            timeout=120,
-        )
-        assert completed.returncode == 0, completed.stderr
-        # Translations of random weights hold line breaks of their own.
-        _, *fields = re.split(r"^(-?\d+\.\d{6})\t", completed.stdout.decode(), flags=re.MULTILINE)
-        scores = [float(score) for score in fields[::2]]
-        return [text.removesuffix("\n") for text in fields[1::2]], scores
-
-    return run_program
-
-
-@pytest.mark.parametrize("beam_size", [None, 4])
-def test_c_program_matches_python(exported, opened, c_program, beam_size):
-    session, _ = opened("transformer_pre")
-    bundle = exported("transformer_pre").bundle
-    texts = [text for text in golden_texts(bundle) + HARD if "\n" not in text] + ["a"]
-    options, arguments = ({}, []) if beam_size is None else ({"beam_size": np.int32(4)}, ["4"])
-    expected = run(session, texts, **options)
-    received, scores = c_program(bundle / "translate_text.onnx", texts, *arguments)
-    assert received == expected["translation"].tolist()
-    np.testing.assert_allclose(scores, expected["score"], rtol=0, atol=1e-4)
