@@ -7,7 +7,9 @@ import onnxruntime
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that the SavedModel holds
 
+from export.custom_ops import custom_ops_library
 from export.graphs import ID_INPUTS
+from export.text_onnx import TEXT_GRAPH
 from serving.manifest import DecodingDefaults
 
 PENALTY = DecodingDefaults().length_penalty
@@ -44,6 +46,30 @@ class OnnxArtefact:
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""
         arrays = self._session.run(self._outputs, _inputs(source_ids, beam_size))
         return dict(zip(self._outputs, arrays, strict=True))
+
+
+class TextOnnxArtefact:
+    """`translate_text.onnx` in onnxruntime."""
+
+    name = "text ONNX"
+
+    def __init__(self, bundle):
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.register_custom_ops_library(custom_ops_library())
+        self._session = onnxruntime.InferenceSession(
+            str(Path(bundle) / TEXT_GRAPH), options, providers=["CPUExecutionProvider"]
+        )
+
+    def translate(self, texts, beam_size):
+        """Translations of texts and their scores, as two lists."""
+        feeds = {
+            "text": np.array(texts, object),
+            "beam_size": np.array(beam_size, "int32"),
+            "length_penalty": np.array(PENALTY, "float32"),
+        }
+        translations, scores = self._session.run(["translation", "score"], feeds)
+        return translations.tolist(), scores.tolist()
 
 
 class SavedModelArtefact:

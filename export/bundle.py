@@ -7,7 +7,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import onnx
 import tensorflow as tf
 
 import zoo
@@ -15,7 +14,10 @@ from export import artefacts, parity
 from export.graphs import TranslationModule
 from export.onnx import convert, describe
 from export.saved_model import write_saved_model
+from export.shared_weights import save_sharing
+from export.text_onnx import TEXT_GRAPH, add_text, describe_text
 from serving.manifest import (
+    TRANSLATE_GRAPH,
     DecodingDefaults,
     Languages,
     Limits,
@@ -83,10 +85,10 @@ def _write(checkpoint, directory, names, examples, report):
     module = TranslationModule(model, *tokenizers, defaults)
     report("writing saved_model/1")
     write_saved_model(module, directory / "saved_model")
-    report("converting translate.onnx")
+    report("converting translate.onnx, and translate_text.onnx around it")
     facts = {key: str(value) for key, value in metadata.items() if not isinstance(value, list)}
     graph = convert(module, defaults, {"family": family, **facts})
-    onnx.save(graph, directory / "translate.onnx")
+    graphs = _write_graphs(graph, tokenizers, model.config.max_source_length, defaults, directory)
 
     texts = [*examples, *metadata.get("examples", [])]
     texts += parity.stress_texts(tokenizers[0], model.config.max_source_length)
@@ -106,7 +108,7 @@ def _write(checkpoint, directory, names, examples, report):
             metadata.get("source_language", "und"), metadata.get("target_language", "und")
         ),
         limits=Limits(model.config.max_source_length, model.config.max_target_length),
-        graphs={"translate.onnx": describe(graph, defaults)},
+        graphs=graphs,
         attention=model.has_attention,
         tokenizer=TokenizerFiles(names[0], names[-1]),
         decoding=defaults,
@@ -116,6 +118,18 @@ def _write(checkpoint, directory, names, examples, report):
     manifest.write(directory)
     _compare_texts(model, tokenizers[1], directory, golden)
     return manifest, comparisons
+
+
+def _write_graphs(graph, tokenizers, max_source_length, defaults, directory):
+    """Writes the id graph and the text graph; returns what the manifest says of each.
+
+    The weights lie in the text graph, which apps carry away alone.
+    """
+    protos = [tokenizer.model_proto for tokenizer in tokenizers]
+    text_graph = add_text(graph, *protos, max_source_length)
+    save_sharing(graph, directory / TRANSLATE_GRAPH, text_graph, TEXT_GRAPH)
+    ids = describe(graph, defaults)
+    return {TRANSLATE_GRAPH: ids, TEXT_GRAPH: describe_text(text_graph, ids)}
 
 
 def _compare(model, tokenizers, directory, texts):
@@ -157,18 +171,15 @@ def _golden(texts, kept, rows, expected, beam_size, target):
 
 
 def _compare_texts(model, target, directory, golden):
-    """Both text paths of the finished bundle: TF Serving's signature and our translator."""
+    """Every way from text to text in the finished bundle, against the golden examples."""
     translator = Translator.load(directory)
     saved = artefacts.SavedModelArtefact(directory)
+    text_onnx = artefacts.TextOnnxArtefact(directory)
     problems = []
 
-    def check(name, entries, texts):
-        for entry, text in zip(entries, texts, strict=True):
-            if text != entry["text"] and not _is_tie(model, target, entry, text):
-                problems.append(
-                    f"{name}, beam_size {entry['beam_size']}: {entry['source'][:40]!r} gives "
-                    f"{text[:60]!r}; expected {entry['text'][:60]!r}."
-                )
+    def check(name, entries, texts, scores=None):
+        for entry, text, score in zip(entries, texts, scores or [None] * len(texts), strict=True):
+            problems.extend(_text_problems(model, target, name, entry, text, score))
 
     for beam_size in BEAM_SIZES:
         entries = [entry for entry in golden if entry["beam_size"] == beam_size]
@@ -177,10 +188,30 @@ def _compare_texts(model, target, directory, golden):
             sources, beam_size=beam_size, length_penalty=artefacts.PENALTY
         )
         check("Translator", entries, [result.text for result in results])
+        # The strings of its operations cannot hold a U+0000 (see `add_text`).
+        plain = [
+            {**entry, "text": entry["text"].replace("\0", "\ufffd")}
+            for entry in entries
+            if "\0" not in entry["source"]
+        ]
+        sources_only = [entry["source"] for entry in plain]
+        check(text_onnx.name, plain, *text_onnx.translate(sources_only, beam_size))
         if beam_size == translator.manifest.decoding.beam_size:
             check("SavedModel, text", entries, saved.translate_text(sources))
     if problems:
         raise parity.ParityError("\n".join(problems))
+
+
+def _text_problems(model, target, name, entry, text, score):
+    """What is wrong with one translation, as sentences; a score of None is not looked at."""
+    where = f"{name}, beam_size {entry['beam_size']}: {entry['source'][:40]!r} gives"
+    if text != entry["text"]:
+        if _is_tie(model, target, entry, text):
+            return []
+        return [f"{where} {text[:60]!r}; expected {entry['text'][:60]!r}."]
+    if score is not None and not abs(score - entry["score"]) <= parity.TOLERANCES["scores"]:
+        return [f"{where} the score {score:.5f}; expected {entry['score']:.5f}."]
+    return []
 
 
 def _is_tie(model, target, entry, text):
