@@ -4,6 +4,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,15 @@ import tensorflow as tf
 import zoo
 from export import artefacts, parity
 from export.graphs import TranslationModule
+from export.int8_gate import Int8Report, measure_int8
 from export.onnx import convert, describe
+from export.quantize import quantize
+from export.rewrites.push_constants import push_constants
 from export.saved_model import write_saved_model
 from export.shared_weights import save_sharing
-from export.text_onnx import TEXT_GRAPH, add_text, describe_text
+from export.text_onnx import INT8_TEXT_GRAPH, TEXT_GRAPH, add_text, describe_text
 from serving.manifest import (
+    INT8_GRAPH,
     TRANSLATE_GRAPH,
     DecodingDefaults,
     Languages,
@@ -33,18 +38,35 @@ from zoo.checkpoint import WEIGHTS
 BEAM_SIZES = (1, 4)
 
 
-def export_bundle(checkpoint, directory, examples=(), overwrite=False, report=print):
+@dataclass(frozen=True)
+class Export:
+    """What an export found.
+
+    Attributes:
+        manifest: the bundle's `Manifest`.
+        comparisons: a list of `Comparison`.
+        int8: an `Int8Report`.
+    """
+
+    manifest: Manifest
+    comparisons: list
+    int8: Int8Report
+
+
+def export_bundle(checkpoint, directory, examples=(), valid=None, overwrite=False, report=print):
     """Exports a checkpoint, and leaves nothing behind unless parity holds.
 
     Args:
         checkpoint: a checkpoint directory with its tokenizer.
         directory: the bundle to write.
         examples: source texts for the golden examples, beside those of the parity gate.
+        valid: `(sources, references)`, two lists of texts on which int8 weights must translate as
+            well as float32 ones; without it no int8 graph is written.
         overwrite: whether an existing bundle may be replaced.
         report: called with one line of text for each step.
 
     Returns:
-        `(manifest, comparisons)`: a `Manifest` and a list of `Comparison`.
+        An `Export`.
 
     Raises:
         ValueError: the checkpoint is not one, or the directory exists already.
@@ -64,7 +86,7 @@ def export_bundle(checkpoint, directory, examples=(), overwrite=False, report=pr
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            result = _write(checkpoint, partial, names, examples, report)
+            result = _write(checkpoint, partial, names, examples, valid, report)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -73,7 +95,7 @@ def export_bundle(checkpoint, directory, examples=(), overwrite=False, report=pr
     return result
 
 
-def _write(checkpoint, directory, names, examples, report):
+def _write(checkpoint, directory, names, examples, valid, report):
     model, metadata = zoo.load_checkpoint(checkpoint)
     tokenizers = load_tokenizers(checkpoint)
     for name in names:
@@ -88,14 +110,38 @@ def _write(checkpoint, directory, names, examples, report):
     report("converting translate.onnx, and translate_text.onnx around it")
     facts = {key: str(value) for key, value in metadata.items() if not isinstance(value, list)}
     graph = convert(module, defaults, {"family": family, **facts})
-    graphs = _write_graphs(graph, tokenizers, model.config.max_source_length, defaults, directory)
+    limit = model.config.max_source_length
+    ids = describe(graph, module.inputs, defaults)
+
+    def write_graphs(graph, name, text_name):
+        """Writes an id graph and its text graph; returns what the manifest says of each."""
+        text_graph = add_text(graph, *(item.model_proto for item in tokenizers), limit)
+        push_constants(graph)
+        # The weights lie in the text graph, which apps carry away alone.
+        save_sharing(graph, directory / name, text_graph, text_name)
+        return {name: ids, text_name: describe_text(text_graph, ids)}
+
+    quantized = quantize(graph) if valid else None
+    graphs = write_graphs(graph, TRANSLATE_GRAPH, TEXT_GRAPH)
+    int8 = Int8Report(False, "no texts with references were given to measure int8 on")
+    if valid:
+        report(f"measuring int8 on {len(valid[0])} sentences")
+        added = write_graphs(quantized, INT8_GRAPH, INT8_TEXT_GRAPH)
+        int8 = measure_int8(directory, tokenizers, limit, valid, BEAM_SIZES)
+        if int8.written:
+            graphs |= added
+        else:
+            for name in added:
+                (directory / name).unlink()
+    report(f"int8: {int8.reason}")
 
     texts = [*examples, *metadata.get("examples", [])]
     texts += parity.stress_texts(tokenizers[0], model.config.max_source_length)
     report(f"comparing Keras, SavedModel and ONNX on {len(texts)} texts")
     comparisons, golden = _compare(model, tokenizers, directory, texts)
     _write_json(directory / "golden.json", golden)
-    _write_json(directory / "parity.json", [item.to_dict() for item in comparisons])
+    found = {"comparisons": [item.to_dict() for item in comparisons], "int8": int8.to_dict()}
+    _write_json(directory / "parity.json", found)
 
     manifest = Manifest(
         model=ModelInfo(
@@ -117,19 +163,7 @@ def _write(checkpoint, directory, names, examples, report):
     )
     manifest.write(directory)
     _compare_texts(model, tokenizers[1], directory, golden)
-    return manifest, comparisons
-
-
-def _write_graphs(graph, tokenizers, max_source_length, defaults, directory):
-    """Writes the id graph and the text graph; returns what the manifest says of each.
-
-    The weights lie in the text graph, which apps carry away alone.
-    """
-    protos = [tokenizer.model_proto for tokenizer in tokenizers]
-    text_graph = add_text(graph, *protos, max_source_length)
-    save_sharing(graph, directory / TRANSLATE_GRAPH, text_graph, TEXT_GRAPH)
-    ids = describe(graph, defaults)
-    return {TRANSLATE_GRAPH: ids, TEXT_GRAPH: describe_text(text_graph, ids)}
+    return Export(manifest, comparisons, int8)
 
 
 def _compare(model, tokenizers, directory, texts):

@@ -21,6 +21,7 @@ _INPUTS = {
     "attention_layer": (tf.int32, ()),
     "attention_head": (tf.int32, ()),
 }
+NO_CONSTRAINT = {"prefix_ids": [[0]], "suppressed_ids": []}
 ID_OUTPUTS = {
     "ids": ("int32", ("batch", "hypotheses", "target")),
     "lengths": ("int32", ("batch", "hypotheses")),

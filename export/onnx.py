@@ -12,21 +12,20 @@ import tf2onnx
 from onnx import numpy_helper
 from tf2onnx import tfonnx
 
-from export.graphs import ID_OUTPUTS
+from export.graphs import ID_OUTPUTS, NO_CONSTRAINT
 from export.native_rnn import RNN_HANDLERS, native_rnn
 from export.plain_ops import PLAIN_HANDLERS
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
 from export.rewrites.loop_scalars import state_loop_scalars
 from export.rewrites.merge_projections import merge_projections
+from export.rewrites.shorten_names import shorten_names
 from serving.manifest import GraphSpec, TensorSpec
 
 OPSET = 18  # the highest that tf2onnx writes
 IR_VERSION = 10  # read by onnxruntime 1.18 and later; knows inputs with defaults
 
 # The passes in their order.
-PASSES = (state_loop_scalars, hoist_loop_invariants, merge_projections)
-
-_EMPTY = {"prefix_ids": [[0]], "suppressed_ids": []}  # no constraint
+PASSES = (state_loop_scalars, hoist_loop_invariants, merge_projections, shorten_names)
 
 
 def convert(module, defaults, metadata=None):
@@ -57,7 +56,7 @@ def convert(module, defaults, metadata=None):
 
 def describe(model, inputs, defaults):
     """The signature of a converted model with these `id_inputs`, for the manifest."""
-    values = {**_EMPTY, **vars(defaults)}
+    values = {**NO_CONSTRAINT, **vars(defaults)}
     inputs = [
         TensorSpec(name, dtype.name, axes, default=values.get(name)) for name, dtype, axes in inputs
     ]
@@ -137,7 +136,7 @@ def _name_axes(model, inputs):
 
 def _add_defaults(model, inputs, defaults):
     """An initializer that is also an input may be left out by the caller."""
-    values = {**_EMPTY, **vars(defaults)}
+    values = {**NO_CONSTRAINT, **vars(defaults)}
     for name, dtype, _ in inputs:
         if name in values:
             array = np.asarray(values[name], dtype.as_numpy_dtype)

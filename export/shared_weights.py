@@ -7,6 +7,8 @@ ordinary ONNX file, complete in itself, and the offset is where its own tensor l
 import onnx
 from onnx.external_data_helper import set_external_data
 
+from export.rewrites.scopes import graphs
+
 MIN_BYTES = 1024  # smaller tensors are stored twice: pointing at them would not save much
 ALIGNMENT = 64  # a cache line; batches run 5 to 10 % slower on weights that lie anywhere
 _ROUNDS = 20
@@ -15,8 +17,9 @@ _ROUNDS = 20
 def save_sharing(model, path, owner, owner_name):
     """Writes two models whose equal weights are stored once, in the owner's file.
 
-    Only initializers of the main graph are shared. onnxruntime refuses external data inside nodes
-    once the file is a symbolic link, as it is in a model hub's cache.
+    The owner's weights are those of its main graph; the other model may hold each several times,
+    in nested graphs too. onnxruntime refuses external data in nested graphs when a file is a
+    symbolic link, as it is in a model hub's cache; `serving.Translator` then loads a copy.
 
     Args:
         model: an `onnx.ModelProto`; it is not changed.
@@ -40,7 +43,7 @@ def save_sharing(model, path, owner, owner_name):
     pointing = onnx.ModelProto()
     pointing.CopyFrom(model)
     shared = 0
-    for tensor in _weights(pointing):
+    for tensor in [tensor for graph in graphs(pointing.graph) for tensor in _large(graph)]:
         length = len(tensor.raw_data)
         if tensor.raw_data in places:
             set_external_data(tensor, owner_name, places[tensor.raw_data], length)
@@ -51,7 +54,11 @@ def save_sharing(model, path, owner, owner_name):
 
 
 def _weights(model):
-    return [tensor for tensor in model.graph.initializer if len(tensor.raw_data) >= MIN_BYTES]
+    return _large(model.graph)
+
+
+def _large(graph):
+    return [tensor for tensor in graph.initializer if len(tensor.raw_data) >= MIN_BYTES]
 
 
 def _offsets(model, content):

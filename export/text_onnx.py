@@ -14,6 +14,7 @@ from serving.manifest import GraphSpec, TensorSpec
 from serving.tokenizer import END_ID, PAD_ID, UNKNOWN_ID, Tokenizer
 
 TEXT_GRAPH = "translate_text.onnx"
+INT8_TEXT_GRAPH = "translate_text.int8.onnx"
 DOMAIN = "ai.onnx.contrib"  # the operations of onnxruntime-extensions
 TEXT_OUTPUTS = {
     "translation": ("string", ("batch",)),
