@@ -75,8 +75,9 @@ class Constraints:
         early = ops.logical_and(ops.equal(tokens, self.end_id), step + 1 < self.min_length)
         forbidden = ops.logical_or(forbidden, early)
         free = ops.where(forbidden, IMPOSSIBLE, log_probs)
+        n = ops.cast(self.no_repeat_ngram, "int32")
         free = backend.cond(
-            ops.cast(self.no_repeat_ngram, "int32") > 0,
+            ops.logical_and(n > 0, step >= n),  # the first n tokens are one n-gram
             lambda: ops.where(self._repeats(step, tokens_so_far(), vocabulary), IMPOSSIBLE, free),
             lambda: free + 0.0,
         )

@@ -24,12 +24,15 @@ class Letters:
     a step is (code, the last token in the grown history, sentence), so that it tells who looked.
     """
 
-    def __init__(self, batch, vocabulary=5, seed=0, spread=1.5):
+    def __init__(self, batch, vocabulary=5, seed=0, spread=1.5, ending=0.0):
         random = np.random.default_rng(seed)
         logits = random.normal(scale=spread, size=(batch, STATES, vocabulary)).astype("float32")
+        logits[..., END] += ending
         self.table = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
         self.batch, self.vocabulary = batch, vocabulary
         self.steps = 0
+        self.rows = []  # sentences that each step saw
+        self.source_mask = np.ones((batch, 3), "bool")
 
     def code(self, tokens):
         value = 0
@@ -52,6 +55,7 @@ class Letters:
         tokens = ops.reshape(tokens, (-1,))
         sentence = ops.reshape(state["memory_sentence"], (-1, 1))  # still one row a sentence
         left = ops.shape(sentence)[0]
+        self.rows.append(left)
         code = (state["code"] * self.vocabulary + tokens + 1) % STATES
         grown = ops.concatenate([state["grown"], tokens[:, None]], axis=1)
         index = ops.reshape(sentence * STATES + ops.reshape(code, (left, -1)), (-1,))
@@ -63,33 +67,67 @@ class Letters:
         return logits, state, attention
 
 
+class Looking(Letters):
+    """Letters that look at a source, as long as `lengths` says, with weights that sum to 1."""
+
+    def __init__(self, lengths, **options):
+        super().__init__(len(lengths), **options)
+        width = max(lengths)
+        self.source_mask = np.arange(width) < np.array(lengths)[:, None]
+        weights = np.random.default_rng(7).exponential(size=(self.batch, STATES, width)) ** 3
+        weights *= self.source_mask[:, None]
+        self.weights = (weights / weights.sum(axis=-1, keepdims=True)).astype("float32")
+
+    def coverage(self, sentence, tokens):
+        looks = [self.weights[sentence, self.code(tokens[:t])] for t in range(len(tokens))]
+        seen = np.clip(np.sum(looks, axis=0), 1e-6, 1.0)[self.source_mask[sentence]]
+        return float(np.log(seen).sum())
+
+    def __call__(self, tokens, state):
+        logits, state, attention = super().__call__(tokens, state)
+        code, _, sentence = ops.unstack(ops.cast(attention, "int32"), 3, axis=1)
+        table = self.weights.reshape(self.batch * STATES, -1)
+        return logits, state, ops.take(table, sentence * STATES + code, axis=0)
+
+
 def norm(length, penalty):
     return ((5 + length) / 6) ** penalty
 
 
-def reference_greedy(letters, sentence, limit, min_length=0, prefix=()):
+def repeats(tokens, n):
+    """Whether the last n tokens occur before."""
+    grams = [tokens[i : i + n] for i in range(len(tokens) - n + 1)]
+    return n > 0 and len(grams) > 0 and grams[-1] in grams[:-1]
+
+
+def choices(letters, tokens, min_length=0, prefix=(), suppressed=(), ngram=0):
+    """Tokens that may follow, by the rules that a caller gives."""
+    step = len(tokens)
+    if step < len(prefix) and prefix[step] != PAD:
+        return [prefix[step]]
+    free = [t for t in range(letters.vocabulary) if t not in suppressed]
+    free = [t for t in free if t != END or step + 1 >= min_length]
+    return [t for t in free if not repeats((*tokens, t), ngram)]
+
+
+def reference_greedy(letters, sentence, limit, **rules):
     total, tokens = 0.0, ()
     while len(tokens) < limit and END not in tokens:
         log_probs = letters.log_probs(sentence, tokens).astype(float)
-        allowed = log_probs.copy()
-        if len(tokens) + 1 < min_length:
-            allowed[END] = -np.inf
-        token = prefix[len(tokens)] if len(tokens) < len(prefix) else int(allowed.argmax())
+        token = max(choices(letters, tokens, **rules), key=log_probs.item)
         total, tokens = total + log_probs[token], (*tokens, token)
     return total, tokens
 
 
-def reference_beam(letters, sentence, beam_size, limit, penalty, min_length=0, prefix=()):
+def reference_beam(letters, sentence, beam_size, limit, penalty, **rules):
     """Every finished hypothesis as (score, tokens), best first. No bound stops this one early."""
     live, finished = [(0.0, ())], []
     for length in range(1, limit + 1):
         candidates = []
         for total, tokens in live:
             log_probs = letters.log_probs(sentence, tokens)
-            choices = [t for t in range(letters.vocabulary) if t != END or length >= min_length]
-            if length <= len(prefix):
-                choices = [prefix[length - 1]]
-            candidates += [(total + float(log_probs[t]), (*tokens, t)) for t in choices]
+            allowed = choices(letters, tokens, **rules)
+            candidates += [(total + float(log_probs[t]), (*tokens, t)) for t in allowed]
         candidates.sort(key=lambda candidate: -candidate[0])
         live = []
         for total, tokens in candidates[: beam_size - len(finished)]:  # the slots that are left
@@ -112,19 +150,23 @@ def every_translation(letters, sentence, limit, penalty):
     return sorted(found, key=lambda hypothesis: -hypothesis[0])
 
 
-def run(function, letters, limits, attention=True, **options):
-    prefix = options.pop("prefix", None)
-    if prefix is not None:
-        prefix = ops.convert_to_tensor(np.array(prefix, "int32"))
+def run(
+    function, letters, limits, attention=True, prefix=None, suppressed=None, ngram=0, **options
+):
+    def integers(values):
+        return None if values is None else ops.convert_to_tensor(np.array(values, "int32"))
+
     result = function(
         letters,
         letters.state(),
-        limits=ops.convert_to_tensor(np.array(limits, "int32")),
+        limits=integers(limits),
         start_id=START,
         end_id=END,
         pad_id=PAD,
-        prefix_ids=prefix,
-        source_mask=ops.ones((letters.batch, 3), "bool") if attention else None,
+        prefix_ids=integers(prefix),
+        suppressed_ids=integers(suppressed),
+        no_repeat_ngram=ngram,
+        source_mask=ops.convert_to_tensor(letters.source_mask) if attention else None,
         **options,
     )
     return {name: ops.convert_to_numpy(value) for name, value in result.items()}
@@ -161,7 +203,7 @@ def test_greedy_equals_its_specification(seed, min_length):
     letters, limits = Letters(4, seed=seed), [1, 4, 6, 7]
     result = run(search.greedy, letters, limits, min_length=min_length, length_penalty=0.6)
     for sentence, limit in enumerate(limits):
-        total, tokens = reference_greedy(letters, sentence, limit, min_length)
+        total, tokens = reference_greedy(letters, sentence, limit, min_length=min_length)
         assert_hypotheses(result, sentence, [(total / norm(len(tokens), 0.6), tokens)])
     assert_attention(result, letters)
     assert result["ids"].shape[2] == result["lengths"].max()  # the loop ends with its longest row
@@ -226,12 +268,16 @@ def test_stopping_early_never_changes_the_result(beam_size, best, penalty):
     assert_attention(result, letters)
 
 
-@pytest.mark.parametrize(("best", "steps"), [(1, 1), (2, 30)])
-def test_search_stops_once_nothing_better_can_come(best, steps):
+@pytest.mark.parametrize(
+    ("best", "coverage", "steps"),
+    [(1, 0.0, 1), (2, 0.0, 30), (1, 0.1, 30)],  # who looked at more may overtake in the end
+)
+def test_search_stops_once_nothing_better_can_come(best, coverage, steps):
     letters = Letters(1, vocabulary=4)
     letters.table[:] = np.log([0.4, 0.3, 0.001, 0.299])  # whoever goes on hardly ever ends
     letters.table[0, letters.code(())] = np.log([0.05, 0.05, 0.85, 0.05])
-    run(search.beam, letters, [30], beam_size=3, num_hypotheses=best, length_penalty=0.6)
+    options = {"length_penalty": 0.6, "coverage_penalty": coverage}
+    run(search.beam, letters, [30], beam_size=3, num_hypotheses=best, **options)
     # ending scores log 0.85 = −0.16; a live sum of log 0.05 comes to −3 / 2.9 at the very most
     assert letters.steps == steps
 
@@ -266,7 +312,7 @@ def test_beam_honours_min_length(min_length):
     letters, limits = Letters(3, seed=8), [3, 6, 8]
     result = run(search.beam, letters, limits, beam_size=4, num_hypotheses=2, min_length=min_length)
     for sentence, limit in enumerate(limits):
-        expected = reference_beam(letters, sentence, 4, limit, 0.0, min_length)[:2]
+        expected = reference_beam(letters, sentence, 4, limit, 0.0, min_length=min_length)[:2]
         assert_hypotheses(result, sentence, expected)
         assert (result["lengths"][sentence] >= min(min_length, limit)).all()
 
@@ -279,7 +325,8 @@ def test_beam_honours_each_rows_prefix(shared):
     options = {"beam_size": 3, "num_hypotheses": 2, "min_length": 4, "length_penalty": 1.0}
     result = run(search.beam, letters, [6] * 4, prefix=padded, **options)
     for sentence, prefix in enumerate(prefixes):
-        expected = reference_beam(letters, sentence, 3, 6, 1.0, 4, prefix)[:2]
+        rules = {"min_length": 4, "prefix": prefix}
+        expected = reference_beam(letters, sentence, 3, 6, 1.0, **rules)[:2]
         assert_hypotheses(result, sentence, expected)
         for ids, length in zip(result["ids"][sentence], result["lengths"][sentence], strict=True):
             assert length == 0 or tuple(ids[: len(prefix)]) == prefix
@@ -314,6 +361,192 @@ def test_beam_of_one_equals_greedy():
         beam = run(search.beam, letters, limits, beam_size=1, length_penalty=0.6, **options)
         np.testing.assert_array_equal(greedy["ids"], beam["ids"])
         np.testing.assert_allclose(greedy["scores"], beam["scores"], rtol=1e-5)
+
+
+# --- constraints ----------------------------------------------------------------------------------
+
+LIMITS = [14, 3, 14, 6, 14, 9, 2, 14]  # sentences leave the batch at different steps
+
+
+def long_letters(**options):
+    """Letters that rarely end before the limit, so that there is something to repeat."""
+    return Letters(len(LIMITS), ending=-1.5, **options)
+
+
+def assert_both_searches_keep(letters, prefixes=None, **rules):
+    """Greedy and beam search equal their specification under these rules of `choices`."""
+    given = {**rules, "prefix": prefixes}
+    greedy = run(search.greedy, letters, LIMITS, **given)
+    beam = run(search.beam, letters, LIMITS, beam_size=3, num_hypotheses=2, **given)
+    for sentence, limit in enumerate(LIMITS):
+        own = {**rules, "prefix": prefixes[sentence] if prefixes else ()}
+        assert_hypotheses(greedy, sentence, [reference_greedy(letters, sentence, limit, **own)])
+        expected = reference_beam(letters, sentence, 3, limit, 0.0, **own)[:2]
+        assert_hypotheses(beam, sentence, expected)
+    for result in (greedy, beam):
+        assert_attention(result, letters)
+    assert min(letters.rows) < letters.batch  # the batch shrank on the way
+
+
+@pytest.mark.parametrize(
+    ("suppressed", "min_length"), [((4,), 0), ((1, 3, 0), 4), ((4,), 2), ((END,), 0)]
+)
+def test_suppressed_tokens_are_never_chosen(suppressed, min_length):
+    letters = Letters(len(LIMITS), seed=1)
+    assert_both_searches_keep(letters, suppressed=suppressed, min_length=min_length)
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("ngram", [1, 2, 3])
+def test_no_ngram_occurs_twice(ngram, seed):
+    assert_both_searches_keep(long_letters(vocabulary=4, seed=seed), ngram=ngram)
+
+
+@pytest.mark.parametrize("ngram", [1, 2, 3])
+def test_forced_tokens_count_among_the_ngrams(ngram):
+    prefixes = [
+        [3, 4, 3],
+        [4, 4, 0],
+        [0, 0, 0],
+        [0, 3, 0],
+        [4, 0, 4],
+        [3, 3, 3],
+        [3, 4, 3],
+        [0] * 3,
+    ]
+    assert_both_searches_keep(long_letters(seed=4), prefixes, ngram=ngram)
+
+
+def test_forced_tokens_win_over_every_other_constraint():
+    letters = long_letters(vocabulary=14, seed=5)  # enough that none but 4 must repeat
+    prefixes = [[4, 4, 4, END], [0, 4, 0, 4], *[[0] * 4] * 6]
+    rules = {"suppressed": (4,), "min_length": 9, "ngram": 1}
+    for function, options in ((search.greedy, {}), (search.beam, {"beam_size": 3})):
+        result = run(function, letters, LIMITS, prefix=prefixes, **rules, **options)
+        assert result["ids"][0, 0, :5].tolist() == [4, 4, 4, END, PAD]
+        assert result["scores"][0, 0] > -100.0  # log-probabilities, not those of the impossible
+    assert_both_searches_keep(letters, prefixes, **rules)
+
+
+def test_constraints_may_be_tensors_of_a_graph():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("only TensorFlow traces graphs whose shapes are free")
+    import tensorflow as tf
+
+    letters = Looking([4, 2, 3, 4], seed=6, ending=-1.0)
+    limits = [7, 2, 7, 5]
+    shapes = {"prefix_ids": (None, None), "suppressed_ids": (None,)}
+    names = (*shapes, "min_length", "no_repeat_ngram", "coverage_penalty")
+    types = dict.fromkeys(names, tf.int32) | {"coverage_penalty": tf.float32}
+    signature = [tf.TensorSpec(shapes.get(name, ()), types[name]) for name in names]
+
+    def translate(function, **options):
+        def search_(*tensors):
+            constraints = dict(zip(names, tensors, strict=True))
+            return function(
+                letters,
+                letters.state(),
+                limits=tf.constant(limits),
+                start_id=START,
+                end_id=END,
+                pad_id=PAD,
+                source_mask=tf.constant(letters.source_mask),
+                **constraints,
+                **options,
+            )
+
+        return tf.function(search_, input_signature=signature, autograph=False)
+
+    settings = [
+        ([[PAD]], [], 0, 0, 0.0),
+        ([[3, 4], [4, 0], [0, 4], [0, 0]], [], 0, 0, 0.5),
+        ([[PAD]], [3, 1], 4, 0, 0.0),
+        ([[4]], [0], 3, 2, -0.5),
+        ([[PAD]], [], 0, 3, 0.0),
+    ]
+    for function, options in (
+        (search.greedy, {}),
+        (search.beam, {"beam_size": 3, "num_hypotheses": 2}),
+    ):
+        graph = translate(function, **options)
+        for prefix, suppressed, min_length, ngram, coverage in settings:
+            result = graph(prefix, suppressed, min_length, ngram, coverage)
+            expected = run(
+                function,
+                letters,
+                limits,
+                prefix=prefix,
+                suppressed=suppressed,
+                min_length=min_length,
+                ngram=ngram,
+                coverage_penalty=coverage,
+                **options,
+            )
+            for name, value in expected.items():
+                np.testing.assert_allclose(result[name], value, rtol=1e-5, atol=1e-6)
+
+
+# --- coverage -------------------------------------------------------------------------------------
+
+
+def test_coverage_is_that_of_wu():
+    attention = np.zeros((1, 2, 3, 4), "float32")
+    attention[0, 0, :, :3] = [[0.5, 0.5, 0.0], [0.7, 0.05, 0.25], [0.75, 0.0, 0.25]]
+    mask = np.array([[True, True, True, False]])
+    found = search.coverage(attention, mask)  # sums 1.95, which counts as 1, 0.55, 0.5; then none
+    np.testing.assert_allclose(found, [[np.log(0.55 * 0.5), 3 * np.log(1e-6)]], rtol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0.3, 2.0, -1.0])
+def test_greedy_score_includes_the_coverage(weight):
+    letters, limits = Looking([4, 1, 3], seed=7), [6, 4, 9]
+    options = {"length_penalty": 0.6, "coverage_penalty": weight}
+    result = run(search.greedy, letters, limits, **options)
+    for sentence, limit in enumerate(limits):
+        total, tokens = reference_greedy(letters, sentence, limit)
+        score = total / norm(len(tokens), 0.6) + weight * letters.coverage(sentence, tokens)
+        assert_hypotheses(result, sentence, [(score, tokens)])
+
+
+@pytest.mark.parametrize("weight", [0.3, 2.0])
+@pytest.mark.parametrize("best", [1, 4])
+def test_coverage_ranks_all_that_finished(best, weight):
+    letters, limits = Looking([4, 1, 3, 4, 2], seed=8, ending=0.5), [6, 4, 9, 1, 9]
+    options = {"length_penalty": 0.6, "coverage_penalty": weight}
+    result = run(search.beam, letters, limits, beam_size=4, num_hypotheses=best, **options)
+    overtaken = 0
+    for sentence, limit in enumerate(limits):
+        finished = reference_beam(letters, sentence, 4, limit, 0.6)
+        expected = [(s + weight * letters.coverage(sentence, ids), ids) for s, ids in finished]
+        expected.sort(key=lambda hypothesis: -hypothesis[0])
+        overtaken += expected[0][1] != finished[0][1]
+        assert_hypotheses(result, sentence, expected[:best])
+        for n, (_, ids) in enumerate(expected[:best]):
+            looks = [letters.weights[sentence, letters.code(ids[:t])] for t in range(len(ids))]
+            found = result["attention"][sentence, n]
+            np.testing.assert_allclose(found[: len(ids)], looks, rtol=1e-6)
+            assert not found[len(ids) :].any()
+    assert overtaken  # the coverage decided
+
+
+# --- finished sentences ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("limits", "rows"),
+    [
+        ([1, 9, 1, 5, 9, 9, 5, 9], [8] + [6] * 4 + [4] * 4),  # a quarter of 8, a third of 6
+        ([9, 9, 9, 1, 9, 9, 9, 9], [8] * 9),  # an eighth is not worth the trouble
+    ],
+)
+@pytest.mark.parametrize(
+    ("function", "options"), [(search.greedy, {}), (search.beam, {"beam_size": 3})]
+)
+def test_finished_sentences_leave_the_batch(function, options, limits, rows):
+    letters = Letters(8, ending=-99.0)
+    result = run(function, letters, limits, **options)
+    assert letters.rows == rows
+    assert result["lengths"][:, 0].tolist() == limits
 
 
 # --- details --------------------------------------------------------------------------------------
