@@ -20,6 +20,7 @@ from export.rewrites.push_constants import push_constants
 from export.saved_model import write_saved_model
 from export.shared_weights import save_sharing
 from export.text_onnx import INT8_TEXT_GRAPH, TEXT_GRAPH, add_text, describe_text
+from export.warmup import write_warmup
 from serving.manifest import (
     INT8_GRAPH,
     TRANSLATE_GRAPH,
@@ -106,7 +107,7 @@ def _write(checkpoint, directory, names, examples, valid, report):
 
     module = TranslationModule(model, *tokenizers, defaults)
     report("writing saved_model/1")
-    write_saved_model(module, directory / "saved_model")
+    saved_model = write_saved_model(module, directory / "saved_model")
     report("converting translate.onnx, and translate_text.onnx around it")
     facts = {key: str(value) for key, value in metadata.items() if not isinstance(value, list)}
     graph = convert(module, defaults, {"family": family, **facts})
@@ -137,6 +138,7 @@ def _write(checkpoint, directory, names, examples, valid, report):
 
     texts = [*examples, *metadata.get("examples", [])]
     texts += parity.stress_texts(tokenizers[0], model.config.max_source_length)
+    write_warmup(saved_model, texts)
     report(f"comparing Keras, SavedModel and ONNX on {len(texts)} texts")
     comparisons, golden = _compare(model, tokenizers, directory, texts)
     _write_json(directory / "golden.json", golden)
