@@ -115,7 +115,7 @@ def test_mixed_precision_keeps_the_state_in_float32(policy):
 
 
 def test_a_gate_near_one_remembers_for_a_thousand_positions():
-    """1 − f is 3e-4, which float16 cannot add up and bfloat16 cannot even tell from zero."""
+    """1 − f is 3e-4, which bfloat16 cannot tell from zero."""
     layer = SSRU(1, dtype="mixed_bfloat16")
     x = np.ones((1, 1000, 1), "float32")
     layer(x)
@@ -159,6 +159,22 @@ def test_state_of_a_model_holds_one_row_a_hypothesis_that_does_not_grow(tiny):
         _, state, _ = model.decode_step(np.ones((2,), "int32"), state)
     changing = {n: tuple(x.shape) for n, x in state.items() if not n.startswith("memory")}
     assert changing == {"position": (2,), "ssru_0": (2, 8), "ssru_1": (2, 8)}
+
+
+def test_model_searches_in_mixed_precision(tiny):
+    plain = tiny("transformer_tiny_ssru")
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = tiny("transformer_tiny_ssru")
+    finally:
+        keras.config.set_dtype_policy(before)
+    model.set_weights(plain.get_weights())
+    ids = np.array([[4, 5, 2], [6, 2, 0]], "int32")
+    inputs = {"source_ids": ids, "target_ids": ids}
+    np.testing.assert_allclose(model(inputs), plain(inputs), atol=0.3)
+    result = model.search(ids, beam_size=2, max_length=3)
+    assert (_numpy(result["lengths"]) >= 1).all()
 
 
 def test_units_below_one_are_refused():
