@@ -87,7 +87,7 @@ class SSRU(keras.layers.Layer):
 
 
 def _mix(state, forget, candidate):
-    """f ∘ c + (1 − f) ∘ y, written with one operation less."""
+    """f ∘ c + (1 − f) ∘ W x, written with one operation less."""
     return candidate + forget * (state - candidate)
 
 

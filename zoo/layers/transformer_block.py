@@ -116,6 +116,9 @@ class TransformerDecoderBlock(_TransformerBlock):
         True
     """
 
+    # What carries the past from one step to the next.
+    state_names = ("self_keys", "self_values")
+
     def __init__(self, width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs):
         super().__init__(
             width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs
@@ -125,11 +128,15 @@ class TransformerDecoderBlock(_TransformerBlock):
         )
         self.cross_norm = LayerNormalization(name="cross_norm", dtype=self.dtype_policy)
 
-    # Names of the tensors that carry the past from one step to the next.
-    state_names = ("self_keys", "self_values")
-
     def initial_states(self, num_rows):
-        """The states before the first step: empty caches `(num_rows, H, 0, D)`."""
+        """The states before the first step, in the order of `state_names`.
+
+        Args:
+            num_rows: N, int or int32 scalar.
+
+        Returns:
+            Empty keys and values, a list of `(N, H, 0, D)`.
+        """
         attention = self.self_attention
         shape = (num_rows, attention.num_heads, 0, attention.head_width)
         return [ops.zeros(shape, self.compute_dtype) for _ in self.state_names]
@@ -204,7 +211,7 @@ class SSRUDecoderBlock(TransformerDecoderBlock):
     state_names = ("ssru",)
 
     def initial_states(self, num_rows):
-        """The state before the first step: zeros, float32 `(num_rows, width)`."""
+        """As in `TransformerDecoderBlock`: a list of zeros, float32 `(N, width)`."""
         return [ops.zeros((num_rows, self.ssru.units), "float32")]
 
     def _create_mixer(self):
