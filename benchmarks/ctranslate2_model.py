@@ -43,15 +43,16 @@ def convert(checkpoint, directory, quantization=None):
         The directory, a `Path`.
 
     Raises:
-        ValueError: the model is no Transformer, or has rotary positions.
+        ValueError: the model is no Transformer, or has rotary positions or an SSRU decoder.
     """
     model, _ = zoo.load_checkpoint(checkpoint)
-    if not isinstance(model, zoo.Transformer) or model.config.positions == "rotary":
-        positions = getattr(model.config, "positions", "none")
+    positions = getattr(model.config, "positions", "none")
+    mixer = getattr(model.config, "decoder_mixer", "none")
+    if not isinstance(model, zoo.Transformer) or positions == "rotary" or mixer != "attention":
         raise ValueError(
             f"{checkpoint}: model cannot be converted; expected a Transformer with sinusoidal or "
-            f"learned positions. Received {type(model).__name__}, positions {positions}. "
-            "Name another checkpoint."
+            f"learned positions and attention in the decoder. Received {type(model).__name__}, "
+            f"positions {positions}, decoder_mixer {mixer}. Name another checkpoint."
         )
     spec = _model_spec(model)
     files = tokenizer_files(checkpoint)

@@ -1,6 +1,7 @@
 """`python -m export CHECKPOINT OUT`: writes a verified bundle."""
 
 import argparse
+import gzip
 import os
 import sys
 import time
@@ -16,6 +17,14 @@ def main(arguments=None):
     parser.add_argument("checkpoint", type=Path, help="directory that training wrote")
     parser.add_argument("bundle", type=Path, help="directory to write")
     parser.add_argument("--examples", type=Path, help="source texts, one a line, to keep as golden")
+    parser.add_argument(
+        "--valid",
+        type=Path,
+        nargs=2,
+        metavar=("SOURCE", "TARGET"),
+        help="texts and their translations, one a line, .gz allowed: adds int8 graphs to the "
+        "bundle if they translate these as well as float32",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     options = parser.parse_args(arguments)
 
@@ -31,20 +40,47 @@ def main(arguments=None):
                 console.print(f"[dim]{time.perf_counter() - started:5.1f} s[/dim]  {line}")
                 status.update(line)
 
-            examples = ()
-            if options.examples:
-                examples = options.examples.read_text(encoding="utf-8").splitlines()
-            manifest, comparisons = export_bundle(
-                options.checkpoint, options.bundle, examples, options.overwrite, report
+            result = export_bundle(
+                options.checkpoint,
+                options.bundle,
+                examples=read_lines(options.examples) if options.examples else (),
+                valid=_parallel(*options.valid) if options.valid else None,
+                overwrite=options.overwrite,
+                report=report,
             )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    _print_table(console, comparisons)
-    size = sum(info.bytes for info in manifest.files.values())
+    _print_table(console, result.comparisons)
+    _print_int8(console, result.int8)
+    size = sum(info.bytes for info in result.manifest.files.values())
     seconds = time.perf_counter() - started
     console.print(f"wrote {options.bundle} ({size / 1e6:.1f} MB) in {seconds:.0f} s")
     return 0
+
+
+def read_lines(path):
+    """The lines of a text file, gzip or not."""
+    opened = gzip.open if path.suffix == ".gz" else open
+    with opened(path, "rt", encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def _parallel(source, target):
+    sides = read_lines(source), read_lines(target)
+    if len(sides[0]) != len(sides[1]) or not sides[0]:
+        raise ValueError(
+            f"--valid: {source} and {target} do not belong together; expected as many lines in "
+            f"both. Received {len(sides[0])} and {len(sides[1])}. Name the two sides of one set."
+        )
+    return sides
+
+
+def _print_int8(console, report):
+    for search, scores in report.bleu.items():
+        shown = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
+        console.print(f"BLEU of {report.sentences:,} sentences, {search}: {shown}")
+    console.print(f"int8 {'written' if report.written else 'not written'}: {report.reason}")
 
 
 def _print_table(console, comparisons):

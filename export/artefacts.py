@@ -7,43 +7,64 @@ import onnxruntime
 import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that the SavedModel holds
 
-from export.graphs import ID_INPUTS
-from serving.manifest import DecodingDefaults
+from export.custom_ops import custom_ops_library
+from export.graphs import NO_CONSTRAINT
+from export.text_onnx import TEXT_GRAPH
+from serving.manifest import TRANSLATE_GRAPH, DecodingDefaults
 
 PENALTY = DecodingDefaults().length_penalty
 
 
-def _inputs(source_ids, beam_size):
-    """Values for every input of the id graph; all hypotheses of a beam are asked for."""
-    values = {
-        "source_ids": source_ids,
-        "prefix_ids": np.zeros((1, 1)),
-        "beam_size": beam_size,
-        "num_hypotheses": beam_size,
-        "length_penalty": PENALTY,
-        "min_length": 0,
-        "max_length": 0,
+def _request(source_ids, beam_size):
+    """What is asked of every id graph: all hypotheses of a beam."""
+    return {
+        "source_ids": np.asarray(source_ids, "int32"),
+        "beam_size": np.array(beam_size, "int32"),
+        "num_hypotheses": np.array(beam_size, "int32"),
+        "length_penalty": np.array(PENALTY, "float32"),
     }
-    return {name: np.asarray(values[name], dtype.as_numpy_dtype) for name, dtype, _ in ID_INPUTS}
 
 
 class OnnxArtefact:
-    """`translate.onnx` in onnxruntime."""
+    """An id graph in onnxruntime, `translate.onnx` unless another is named."""
 
-    name = "ONNX"
-
-    def __init__(self, bundle):
+    def __init__(self, bundle, graph=TRANSLATE_GRAPH, name="ONNX"):
+        self.name = name
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(
-            str(Path(bundle) / "translate.onnx"), options, providers=["CPUExecutionProvider"]
+            str(Path(bundle) / graph), options, providers=["CPUExecutionProvider"]
         )
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def translate_ids(self, source_ids, beam_size):
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""
-        arrays = self._session.run(self._outputs, _inputs(source_ids, beam_size))
+        arrays = self._session.run(self._outputs, _request(source_ids, beam_size))
         return dict(zip(self._outputs, arrays, strict=True))
+
+
+class TextOnnxArtefact:
+    """`translate_text.onnx` in onnxruntime."""
+
+    name = "text ONNX"
+
+    def __init__(self, bundle):
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        options.register_custom_ops_library(custom_ops_library())
+        self._session = onnxruntime.InferenceSession(
+            str(Path(bundle) / TEXT_GRAPH), options, providers=["CPUExecutionProvider"]
+        )
+
+    def translate(self, texts, beam_size):
+        """Translations of texts and their scores, as two lists."""
+        feeds = {
+            "text": np.array(texts, object),
+            "beam_size": np.array(beam_size, "int32"),
+            "length_penalty": np.array(PENALTY, "float32"),
+        }
+        translations, scores = self._session.run(["translation", "score"], feeds)
+        return translations.tolist(), scores.tolist()
 
 
 class SavedModelArtefact:
@@ -58,10 +79,11 @@ class SavedModelArtefact:
 
     def translate_ids(self, source_ids, beam_size):
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""
-        tensors = {
-            name: tf.constant(value) for name, value in _inputs(source_ids, beam_size).items()
-        }
-        result = self._signatures["translate_ids"](**tensors)
+        signature = self._signatures["translate_ids"]
+        values = {**NO_CONSTRAINT, **vars(DecodingDefaults()), **_request(source_ids, beam_size)}
+        inputs = signature.structured_input_signature[1]
+        tensors = {name: tf.constant(values[name], spec.dtype) for name, spec in inputs.items()}
+        result = signature(**tensors)
         return {name: value.numpy() for name, value in result.items()}
 
     def translate_text(self, texts):

@@ -6,7 +6,6 @@ the difference in score.
 """
 
 import argparse
-import gzip
 import os
 import sys
 from pathlib import Path
@@ -65,10 +64,10 @@ def main(arguments=None):
 
     from rich.progress import track
 
-    opened = gzip.open if options.file.suffix == ".gz" else open
+    from export.__main__ import read_lines
+
     try:
-        with opened(options.file, "rt", encoding="utf-8") as file:
-            texts = file.read().splitlines()
+        texts = read_lines(options.file)
         comparisons = compare_file(
             options.checkpoint, options.bundle, texts, options.batch_size, track
         )

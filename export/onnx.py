@@ -7,24 +7,25 @@ import warnings
 import numpy as np
 import onnx
 import onnxruntime
+import tensorflow as tf
 import tf2onnx
 from onnx import numpy_helper
 from tf2onnx import tfonnx
 
-from export.graphs import ID_OUTPUTS
-from export.plain_ops import HANDLERS
+from export.graphs import ID_OUTPUTS, NO_CONSTRAINT
+from export.native_rnn import RNN_HANDLERS, native_rnn
+from export.plain_ops import PLAIN_HANDLERS
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
 from export.rewrites.loop_scalars import state_loop_scalars
 from export.rewrites.merge_projections import merge_projections
+from export.rewrites.shorten_names import shorten_names
 from serving.manifest import GraphSpec, TensorSpec
 
 OPSET = 18  # the highest that tf2onnx writes
 IR_VERSION = 10  # read by onnxruntime 1.18 and later; knows inputs with defaults
 
 # The passes in their order.
-PASSES = (state_loop_scalars, hoist_loop_invariants, merge_projections)
-
-_EMPTY = {"prefix_ids": [[0]], "suppressed_ids": []}  # no constraint
+PASSES = (state_loop_scalars, hoist_loop_invariants, merge_projections, shorten_names)
 
 
 def convert(module, defaults, metadata=None):
@@ -41,13 +42,7 @@ def convert(module, defaults, metadata=None):
     Raises:
         RuntimeError: the graph holds an operation that ONNX lacks, or that onnxruntime refuses.
     """
-    with _tf2onnx_ready() as messages:
-        model, _ = tf2onnx.convert.from_function(
-            module.translate_ids,
-            input_signature=module.id_signature(),
-            opset=OPSET,
-            custom_op_handlers=HANDLERS,
-        )
+    model, messages = trace(module.translate_ids.python_function, module.id_signature())
     for rewrite in PASSES:
         rewrite(model)
     _name_axes(model, module.inputs)
@@ -61,7 +56,7 @@ def convert(module, defaults, metadata=None):
 
 def describe(model, inputs, defaults):
     """The signature of a converted model with these `id_inputs`, for the manifest."""
-    values = {**_EMPTY, **vars(defaults)}
+    values = {**NO_CONSTRAINT, **vars(defaults)}
     inputs = [
         TensorSpec(name, dtype.name, axes, default=values.get(name)) for name, dtype, axes in inputs
     ]
@@ -70,6 +65,28 @@ def describe(model, inputs, defaults):
         for value in sorted(model.graph.output, key=lambda v: list(ID_OUTPUTS).index(v.name))
     ]
     return GraphSpec(OPSET, IR_VERSION, inputs, outputs)
+
+
+def trace(function, signature):
+    """Traces a Python function anew and hands it to tf2onnx.
+
+    Args:
+        function: of TensorFlow tensors.
+        signature: list of `tf.TensorSpec`.
+
+    Returns:
+        `(model, messages)`: an `onnx.ModelProto`, and what tf2onnx logged as errors.
+    """
+    # A trace of its own: the markers of recurrent layers run nowhere but in ONNX.
+    fresh = tf.function(function, input_signature=signature, autograph=False)
+    with _tf2onnx_ready() as messages, native_rnn():
+        model, _ = tf2onnx.convert.from_function(
+            fresh,
+            input_signature=signature,
+            opset=OPSET,
+            custom_op_handlers={**PLAIN_HANDLERS, **RNN_HANDLERS},
+        )
+    return model, messages
 
 
 @contextlib.contextmanager
@@ -119,7 +136,7 @@ def _name_axes(model, inputs):
 
 def _add_defaults(model, inputs, defaults):
     """An initializer that is also an input may be left out by the caller."""
-    values = {**_EMPTY, **vars(defaults)}
+    values = {**NO_CONSTRAINT, **vars(defaults)}
     for name, dtype, _ in inputs:
         if name in values:
             array = np.asarray(values[name], dtype.as_numpy_dtype)

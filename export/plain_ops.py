@@ -5,18 +5,19 @@ old runtimes. In a decode loop each node costs as much as the work it does.
 """
 
 
-def _rename(op_type):
-    def handler(context, node, name, args):
-        del context, name, args
-        node.type = op_type
-        node.domain = ""
-
-    return handler
+def _as_it_is(context, node, name, args):
+    """tf2onnx has put the ONNX name in place; inputs and outputs are those of TensorFlow."""
+    del context, name, args
+    node.domain = ""
 
 
-HANDLERS = {
-    "SelectV2": (_rename("Where"), []),
-    **{name: (_rename(name), []) for name in ("Less", "LessEqual", "Greater", "GreaterEqual")},
+_ONNX_NAMES = {
+    "SelectV2": "Where",
+    "Less": "Less",
+    "LessEqual": "LessOrEqual",
+    "Greater": "Greater",
+    "GreaterEqual": "GreaterOrEqual",
 }
-HANDLERS["LessEqual"] = (_rename("LessOrEqual"), [])
-HANDLERS["GreaterEqual"] = (_rename("GreaterOrEqual"), [])
+
+# For `tf2onnx.convert.from_function(custom_op_handlers=…)`.
+PLAIN_HANDLERS = {name: (_as_it_is, [onnx_name]) for name, onnx_name in _ONNX_NAMES.items()}

@@ -21,6 +21,7 @@ from serving.tokenizer import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 
 FORMAT_VERSION = 1
 TRANSLATE_GRAPH = "translate.onnx"
+INT8_GRAPH = "translate.int8.onnx"
 
 
 def _added(default):

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import onnxruntime as ort
 
-from serving.manifest import BundleError, GraphSpec, Manifest, TensorSpec
+from serving.manifest import (
+    INT8_GRAPH,
+    TRANSLATE_GRAPH,
+    BundleError,
+    GraphSpec,
+    Manifest,
+    TensorSpec,
+)
 from serving.problems import raise_problems
 from serving.tokenizer import Tokenizer
 
@@ -49,6 +56,26 @@ def open_session(path: Path, device: str, threads: int | None) -> ort.InferenceS
     if device == "cuda":
         _require_cuda(session.get_providers(), "onnxruntime could not load CUDA and fell back")
     return session
+
+
+def choose_graph(manifest: Manifest, precision: str) -> str:
+    """The file name of the id graph with weights of ``precision``.
+
+    Raises:
+        ValueError: The precision is unknown, or the bundle has no such graph.
+    """
+    name = {"float32": TRANSLATE_GRAPH, "int8": INT8_GRAPH}.get(precision)
+    if name is None:
+        raise ValueError(
+            'Translator.load: precision is unknown; expected "float32" or "int8". '
+            f"Received {precision!r}."
+        )
+    if name not in manifest.graphs:
+        raise ValueError(
+            f"Translator.load: the bundle has no {precision} graph; expected {name}. Received "
+            f"{', '.join(manifest.graphs)}. Export it again with --valid, or use float32."
+        )
+    return name
 
 
 def check_device(device: str, threads: int | None) -> None:

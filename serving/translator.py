@@ -28,6 +28,7 @@ from serving.session import (
     check_device,
     check_session,
     check_vocabularies,
+    choose_graph,
     open_session,
 )
 from serving.tokenizer import Tokenizer
@@ -43,7 +44,8 @@ class Translator:
         manifest: The bundle's manifest.
         source_tokenizer: Splits the texts.
         target_tokenizer: Joins the translations and splits prefixes.
-        session: The bundle's translate graph.
+        session: One of the bundle's id graphs.
+        graph: Its file name.
 
     Raises:
         BundleError: The graph's tensors or the vocabularies differ from the manifest.
@@ -61,11 +63,12 @@ class Translator:
         source_tokenizer: Tokenizer,
         target_tokenizer: Tokenizer,
         session: ort.InferenceSession,
+        graph: str = TRANSLATE_GRAPH,
     ):
-        problems = check_session(session, manifest.graphs[TRANSLATE_GRAPH], manifest.attention)
+        problems = check_session(session, manifest.graphs[graph], manifest.attention)
         problems += check_vocabularies(manifest, source_tokenizer, target_tokenizer)
         if problems:
-            raise BundleError(TRANSLATE_GRAPH, problems)
+            raise BundleError(graph, problems)
         self.manifest = manifest
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
@@ -75,7 +78,11 @@ class Translator:
 
     @classmethod
     def load(
-        cls, bundle: str | os.PathLike, device: str = "cpu", threads: int | None = None
+        cls,
+        bundle: str | os.PathLike,
+        device: str = "cpu",
+        threads: int | None = None,
+        precision: str = "float32",
     ) -> "Translator":
         """Opens a bundle directory; every file is verified before the model is loaded.
 
@@ -84,6 +91,9 @@ class Translator:
             device: ``cpu`` or ``cuda``.
             threads: CPU threads for one call; None lets onnxruntime use every physical core. With
                 many callers at once, one thread each gives the higher throughput.
+            precision: ``float32``, or ``int8`` where the bundle holds int8 graphs: smaller and
+                faster. Activations then share one scale per batch, so a translation may depend a
+                little on the texts that share its batch.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, too new or inconsistent.
@@ -101,9 +111,9 @@ class Translator:
             }
         except ValueError as error:
             raise BundleError(str(directory), [str(error)]) from error
-        graph = directory / TRANSLATE_GRAPH
-        session = open_session(graph, device, threads)
-        return cls(manifest, sides[names.source], sides[names.target], session)
+        name = choose_graph(manifest, precision)
+        session = open_session(directory / name, device, threads)
+        return cls(manifest, sides[names.source], sides[names.target], session, name)
 
     @overload
     def translate(self, texts: str, **options: Any) -> Translation: ...

@@ -89,7 +89,14 @@ def while_loop(cond, body, loop_vars, rows_change=False):
     loop_vars = tuple(loop_vars)
     if _ON_TENSORFLOW:
         shapes = tuple(_free_axes(tf.convert_to_tensor(x).shape, rows_change) for x in loop_vars)
-        return tf.while_loop(cond, body, loop_vars, shape_invariants=shapes)
+
+        def shaped_body(*values):
+            # Said again inside: a converter loses the ranks of what a loop in a loop carries.
+            return body(*map(tf.ensure_shape, values, shapes))
+
+        if tf.executing_eagerly():  # where nothing is traced, shapes are what they are
+            return tf.while_loop(cond, body, loop_vars)
+        return tf.while_loop(cond, shaped_body, loop_vars, shape_invariants=shapes)
     if _ON_JAX:  # lax.while_loop needs fixed shapes; outside jit a Python loop does the same work
         while cond(*loop_vars):
             loop_vars = tuple(body(*loop_vars))

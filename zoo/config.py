@@ -8,6 +8,7 @@ SCORES = ("dot", "general", "concat", "location")
 WINDOWS = ("global", "local_m", "local_p")
 POSITIONS = ("sinusoidal", "learned", "rotary")
 NORMS = ("pre", "post")
+DECODER_MIXERS = ("attention", "ssru")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,8 @@ class TransformerConfig(ModelConfig):
     """Self-attention encoder–decoder (Vaswani et al. 2017).
 
     Attributes:
+        decoder_mixer: how a target position learns of those before it: "attention" to all of them,
+            or "ssru", a recurrence whose state does not grow (Kim et al. 2019).
         norm: "pre" normalises each sublayer's input, "post" its sum with the residual.
         share_embeddings: one table for source and target; needs a joint vocabulary.
         tie_output: the output layer reuses the target embedding (Press & Wolf 2017).
@@ -124,6 +127,7 @@ class TransformerConfig(ModelConfig):
     num_heads: int = 4
     encoder_layers: int = 4
     decoder_layers: int = 4
+    decoder_mixer: str = "attention"
     norm: str = "pre"
     positions: str = "sinusoidal"
     share_embeddings: bool = False
@@ -132,6 +136,7 @@ class TransformerConfig(ModelConfig):
     def problems(self):
         found = super().problems()
         found += self._choice("norm", NORMS) + self._choice("positions", POSITIONS)
+        found += self._choice("decoder_mixer", DECODER_MIXERS)
         if not found and self.width % self.num_heads:
             found.append(
                 f"width must be a multiple of num_heads. Received {self.width} and "

@@ -26,6 +26,8 @@ _SUTSKEVER = "Sutskever, Vinyals & Le (2014), Sequence to Sequence Learning with
 _BAHDANAU = "Bahdanau, Cho & Bengio (2015), Neural Machine Translation by Jointly Learning to Align"
 _LUONG = "Luong, Pham & Manning (2015), Effective Approaches to Attention-based NMT"
 _VASWANI = "Vaswani et al. (2017), Attention Is All You Need"
+_KASAI = "Kasai et al. (2021), Deep Encoder, Shallow Decoder"
+_KIM = "Kim et al. (2019), From Research to Production and Back"
 
 _TINY = {"embedding_width": 128, "units": 256, "dropout": 0.2}
 _SMALL = {"embedding_width": 256, "units": 512, "dropout": 0.3}
@@ -63,6 +65,18 @@ PRESETS = {
         "4+4 layers of 128 features",
         f"{_VASWANI}; size: Wu et al. (2021), Good for Misconceived Reasons",
         {"dropout": 0.3},
+    ),
+    "transformer_tiny_shallow": Preset(
+        TransformerConfig,
+        "6+1 layers of 128 features: one decoder layer, for speed",
+        f"{_VASWANI}; shape: {_KASAI}",
+        {"dropout": 0.3, "encoder_layers": 6, "decoder_layers": 1},
+    ),
+    "transformer_tiny_ssru": Preset(
+        TransformerConfig,
+        "6+2 layers of 128 features: a recurrent decoder, for speed",
+        f"{_VASWANI}; decoder: {_KIM}",
+        {"dropout": 0.3, "encoder_layers": 6, "decoder_layers": 2, "decoder_mixer": "ssru"},
     ),
     "transformer_small": Preset(
         TransformerConfig,

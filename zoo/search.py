@@ -344,29 +344,27 @@ def _trace_back(last_step, slot, tokens, parents, pad_id, attention=None):
         A dict with `ids` `(B, n, T)` and, given `attention`, `attention` `(B, n, T, S)`.
     """
     batch, num_steps, num_slots = ops.shape(tokens)
-    shape = ops.shape(last_step)
     starts = ops.expand_dims(ops.arange(batch, dtype="int32") * (num_steps * num_slots), 1)
-    if attention is not None:
-        source_length = ops.shape(attention)[3]
-        looked_at = ops.reshape(attention, (-1, source_length))
 
     def cond(step, *_):
         return step >= 0
 
-    def body(step, slot, ids, looked):
+    def body(step, slot, ids, places):
         spoken = step <= last_step
         row = starts + step * num_slots  # (B, 1)
         parent = _flat_gather(parents, row + slot)
         token = ops.where(spoken, _flat_gather(tokens, row + slot), pad_id)
         ids = ops.concatenate([ops.expand_dims(token, 2), ids], axis=2)
-        if attention is not None:
-            weights = backend.gather(looked_at, row + parent)  # (B, n, S)
-            weights = weights * ops.expand_dims(ops.cast(spoken, "float32"), -1)
-            looked = ops.concatenate([ops.expand_dims(weights, 2), looked], axis=2)
-        return step - 1, ops.where(spoken, parent, slot), ids, looked
+        places = ops.concatenate([ops.expand_dims(row + parent, 2), places], axis=2)
+        return step - 1, ops.where(spoken, parent, slot), ids, places
 
+    shape = ops.shape(last_step)
     empty = ops.zeros((shape[0], shape[1], 0), "int32")
-    unseen = (shape[0], shape[1], 0, source_length) if attention is not None else (0,)
-    start = (num_steps - 1, slot, empty, ops.zeros(unseen, "float32"))
-    _, _, ids, looked = backend.while_loop(cond, body, start)
-    return {"ids": ids} if attention is None else {"ids": ids, "attention": looked}
+    start = (num_steps - 1, slot, empty, empty)
+    _, _, ids, places = backend.while_loop(cond, body, start)
+    if attention is None:
+        return {"ids": ids}
+    looked_at = ops.reshape(attention, (-1, ops.shape(attention)[3]))
+    spoken = ops.arange(num_steps, dtype="int32") <= ops.expand_dims(last_step, 2)  # (B, n, T)
+    weights = backend.gather(looked_at, places)  # (B, n, T, S)
+    return {"ids": ids, "attention": weights * ops.expand_dims(ops.cast(spoken, "float32"), -1)}

@@ -38,6 +38,7 @@ VARIANTS = {
         "transformer_tiny",
         {**TRANSFORMER, "norm": "post", "positions": "rotary", "tie_output": False},
     ),
+    "transformer_ssru": ("transformer_tiny_ssru", TRANSFORMER),
 }
 LINES = [
     "나는 학교에 간다.",

@@ -134,7 +134,33 @@ def test_graph_holds_both_searches_and_each_weight_once(exported, variant):
         for tensor in inner.initializer
         if tensor.dims in ([40, 16], [30, 16], [40, 4], [30, 4])
     )
-    assert stored - tables <= weights
+    biases = {node.input[3] for node in graph.node if node.op_type == "LSTM"}
+    zeros = sum(  # ONNX has two biases where Keras's LSTM has one
+        int(np.prod(tensor.dims)) // 2 for tensor in graph.initializer if tensor.name in biases
+    )
+    assert stored - tables - zeros <= weights
+
+
+RECURRENT_LAYERS = {  # nodes of the encoder, with their direction
+    "seq2seq_gru": ["GRU forward"],
+    "seq2seq_lstm": ["LSTM bidirectional"] * 2,
+    "bahdanau_gru": ["GRU bidirectional"],
+    "bahdanau_lstm": ["LSTM bidirectional"],
+    "luong_lstm": ["LSTM bidirectional"],
+    "luong_gru_local": ["GRU bidirectional"],
+}
+
+
+def test_encoder_is_native_and_only_searches_loop(exported, variant):
+    graph = onnx.load(exported(variant).bundle / "translate.onnx").graph
+    assert [node for node in graph.node if node.op_type in ("Loop", "Scan")] == []
+    found = []
+    for node in graph.node:
+        if node.op_type in ("GRU", "LSTM"):
+            attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+            found.append(f"{node.op_type} {attributes['direction'].decode()}")
+            assert node.input[4], "the node reads padding: it has no sequence_lens"
+    assert found == RECURRENT_LAYERS.get(variant, [])
 
 
 def _graphs(graph):

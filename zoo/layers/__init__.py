@@ -14,10 +14,16 @@ from zoo.layers.positional_encoding import (
 from zoo.layers.recurrent_decoder import RecurrentDecoder
 from zoo.layers.recurrent_encoder import RecurrentEncoder
 from zoo.layers.self_attention import SelfAttention
+from zoo.layers.ssru import SSRU
 from zoo.layers.token_embedding import TokenEmbedding
-from zoo.layers.transformer_block import TransformerDecoderBlock, TransformerEncoderBlock
+from zoo.layers.transformer_block import (
+    SSRUDecoderBlock,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
 
 __all__ = [
+    "SSRU",
     "BahdanauAttention",
     "CrossAttention",
     "DecoderBridge",
@@ -28,6 +34,7 @@ __all__ = [
     "RecurrentDecoder",
     "RecurrentEncoder",
     "RotaryPositions",
+    "SSRUDecoderBlock",
     "SelfAttention",
     "SinusoidalPositionalEncoding",
     "TokenEmbedding",

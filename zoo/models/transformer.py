@@ -10,10 +10,15 @@ from zoo.layers.dense import Dense
 from zoo.layers.layer_normalization import LayerNormalization
 from zoo.layers.positional_encoding import LearnedPositionalEncoding, SinusoidalPositionalEncoding
 from zoo.layers.token_embedding import TokenEmbedding
-from zoo.layers.transformer_block import TransformerDecoderBlock, TransformerEncoderBlock
+from zoo.layers.transformer_block import (
+    SSRUDecoderBlock,
+    TransformerDecoderBlock,
+    TransformerEncoderBlock,
+)
 from zoo.models.translation_model import TranslationModel
 
 _TABLES = {"sinusoidal": SinusoidalPositionalEncoding, "learned": LearnedPositionalEncoding}
+_DECODER_BLOCKS = {"attention": TransformerDecoderBlock, "ssru": SSRUDecoderBlock}
 
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
@@ -23,12 +28,14 @@ class Transformer(TranslationModel):
     x = √D · E[ids] + positions; blocks of self-attention, cross-attention and feed-forward
     sublayers (`TransformerEncoderBlock`, `TransformerDecoderBlock`); pre-norm adds a final
     normalisation after each stack. logits = x Eᵀ + b with a tied output, else W x + b.
+    `decoder_mixer="ssru"` puts a recurrence in place of the decoder's self-attention
+    (`SSRUDecoderBlock`).
 
     The attention that `decode_step` reports is the cross-attention of one decoder block: one head,
     or the mean over all. `encode` chooses; unless told, the mean of the last block.
 
-    Source: Vaswani et al. (2017), §3; pre-norm: Xiong et al. (2020). See `TranslationModel` for
-    arguments and results.
+    Source: Vaswani et al. (2017), §3; pre-norm: Xiong et al. (2020); SSRU: Kim et al. (2019). See
+    `TranslationModel` for arguments and results.
     """
 
     config_class = TransformerConfig
@@ -74,7 +81,7 @@ class Transformer(TranslationModel):
             for i in range(c.encoder_layers)
         ]
         self.decoder_blocks = [
-            TransformerDecoderBlock(*block, name=f"decoder_{i}", dtype=self.dtype_policy)
+            _DECODER_BLOCKS[c.decoder_mixer](*block, name=f"decoder_{i}", dtype=self.dtype_policy)
             for i in range(c.decoder_layers)
         ]
         self.encoder_norm = (
@@ -138,19 +145,18 @@ class Transformer(TranslationModel):
             attention_head: the head, counted from 0; −1 is the mean over all.
         """
         memory, mask = self._memory(source_ids)
-        c = self.config
-        empty = (ops.shape(source_ids)[0], c.num_heads, 0, c.width // c.num_heads)
+        num_rows = ops.shape(source_ids)[0]
         share = self._shares(attention_layer, attention_head)
         state = {
             "memory_mask": mask,
-            "memory_shares": share + ops.zeros((empty[0], 1, 1, 1)),
+            "memory_shares": share + ops.zeros((num_rows, 1, 1, 1)),
             "position": ops.zeros_like(source_ids[:, 0]),
         }
         for index, block in enumerate(self.decoder_blocks):
             state[f"memory_keys_{index}"] = block.cross_attention.project_keys(memory)
             state[f"memory_values_{index}"] = block.cross_attention.project_values(memory)
-            state[f"self_keys_{index}"] = ops.zeros(empty, self.compute_dtype)
-            state[f"self_values_{index}"] = ops.zeros(empty, self.compute_dtype)
+            names = [f"{name}_{index}" for name in block.state_names]
+            state.update(zip(names, block.initial_states(num_rows), strict=True))
         return state
 
     def _option_problems(self, options):
@@ -186,16 +192,17 @@ class Transformer(TranslationModel):
         has_beams = len(token_ids.shape) == 2
         state, looked = dict(state), []
         for i, block in enumerate(self.decoder_blocks):
-            x, state[f"self_keys_{i}"], state[f"self_values_{i}"], weights = block.step(
+            names = [f"{name}_{i}" for name in block.state_names]
+            x, states, weights = block.step(
                 x,
-                state[f"self_keys_{i}"],
-                state[f"self_values_{i}"],
+                [state[name] for name in names],
                 state[f"memory_keys_{i}"],
                 state[f"memory_values_{i}"],
                 state["memory_mask"],
                 position,
                 has_beams,
             )
+            state.update(zip(names, states, strict=True))
             looked.append(weights)  # (B, H, K, S)
         state["position"] = position + 1
         attention = ops.concatenate(looked, axis=1) * state["memory_shares"]

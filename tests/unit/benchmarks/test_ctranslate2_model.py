@@ -97,7 +97,11 @@ def test_vocabulary_keeps_the_ids_of_the_tokenizer(converted):
 
 @pytest.mark.parametrize(
     ("preset", "settings"),
-    [("transformer_tiny", {"positions": "rotary"}), ("seq2seq_tiny", {"units": 8})],
+    [
+        ("transformer_tiny", {"positions": "rotary"}),
+        ("transformer_tiny_ssru", {}),
+        ("seq2seq_tiny", {"units": 8}),
+    ],
 )
 def test_what_cannot_be_converted_is_named(preset, settings, tmp_path):
     model = zoo.build(preset, vocabulary_size=10, **settings)

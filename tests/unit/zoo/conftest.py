@@ -44,6 +44,8 @@ VARIANTS = {name: (name, {}) for name in zoo.list_presets()} | {
         "luong_tiny",
         {"cell": "gru", "score": "dot", "bidirectional": False, "window": "local_p"},
     ),
+    "transformer_tiny_shallow": ("transformer_tiny_shallow", {"encoder_layers": 3}),
+    "transformer_tiny_ssru": ("transformer_tiny_ssru", {"decoder_layers": 2}),
     "transformer_shared_learned": (
         "transformer_tiny",
         {"norm": "post", "positions": "learned", "share_embeddings": True},

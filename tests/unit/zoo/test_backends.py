@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-FAMILIES = ("seq2seq_tiny", "bahdanau_tiny", "luong_tiny", "transformer_tiny")
+FAMILIES = (
+    "seq2seq_tiny",
+    "bahdanau_tiny",
+    "luong_tiny",
+    "transformer_tiny",
+    "transformer_tiny_ssru",
+)
 # JAX compiles every operation for every shape, which takes seconds: there we run a part.
 FAMILIES_ON_JAX = ("luong_tiny", "transformer_tiny")
 SEARCH_ON_JAX = "rows_prefix and True or do_not_exist"

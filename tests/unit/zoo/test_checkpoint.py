@@ -33,6 +33,7 @@ def _edit(directory, **changes):
         "luong_dot_local_p",
         "transformer_shared_learned",
         "transformer_rotary_untied",
+        "transformer_tiny_ssru",
     ],
 )
 def test_keras_file_gives_the_same_logits(tiny, tmp_path, name):

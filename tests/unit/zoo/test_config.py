@@ -60,6 +60,7 @@ def test_dropout_must_be_a_share(dropout):
         ({"share_embeddings": True}, "share_embeddings needs one joint vocabulary"),
         ({"norm": "between"}, "norm is unknown; expected one of pre, post"),
         ({"positions": "none"}, "positions is unknown; expected one of sinusoidal, learned"),
+        ({"decoder_mixer": "gru"}, "decoder_mixer is unknown; expected one of attention, ssru"),
     ],
 )
 def test_transformer_refuses_what_does_not_fit(fields, problem):
@@ -82,6 +83,8 @@ def test_presets_are_listed_by_family_and_sound():
         "luong_tiny",
         "luong_small",
         "transformer_tiny",
+        "transformer_tiny_shallow",
+        "transformer_tiny_ssru",
         "transformer_small",
         "transformer_base",
     ]

@@ -86,7 +86,7 @@ def test_transformer_is_embedding_blocks_norm_and_output(tiny, name, monkeypatch
     step = last.step
     monkeypatch.setattr(last, "step", lambda *args: seen.append(step(*args)) or seen[0])
     logits, _, attention = model.decode_step(TOKENS, state)
-    x, _, _, weights = seen[0]
+    x, _, weights = seen[0]
     np.testing.assert_allclose(attention, weights.numpy().mean(axis=1)[:, 0], atol=1e-6)
     x = _normalize(model.decoder_norm, x.numpy()) if c.norm == "pre" else x.numpy()
     if c.tie_output:

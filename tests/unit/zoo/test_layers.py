@@ -32,6 +32,7 @@ LAYERS = {
         "bidirectional": False,
         "dropout": 0.2,
     },
+    "SSRU": {"units": 3},
     "SelfAttention": {"width": 8, "num_heads": 2, "dropout": 0.1, "rotary_length": 5},
     "SinusoidalPositionalEncoding": {"max_length": 5, "width": 4},
     "TokenEmbedding": {"vocabulary_size": 5, "width": 4, "scale": 2.0},
@@ -44,7 +45,7 @@ LAYERS = {
             "dropout": 0.1,
             "rotary_length": None,
         }
-        for name in ("TransformerDecoderBlock", "TransformerEncoderBlock")
+        for name in ("SSRUDecoderBlock", "TransformerDecoderBlock", "TransformerEncoderBlock")
     },
 }
 

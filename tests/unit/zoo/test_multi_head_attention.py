@@ -179,10 +179,10 @@ def test_decoder_block_step_equals_call(norm, rotary_length):
     )
     key = block.cross_attention.project_keys(memory)
     value = block.cross_attention.project_values(memory)
-    keys = values = ops.zeros((B, HEADS, 0, WIDTH // HEADS))
+    states = block.initial_states(B)
     for t in range(T):
         positions = np.full((B,), t, "int32")
-        y, keys, values, weights = block.step(x[:, t], keys, values, key, value, MASK, positions)
+        y, states, weights = block.step(x[:, t], states, key, value, MASK, positions)
         np.testing.assert_allclose(y, expected[:, t], atol=1e-5)
     assert weights.shape == (B, HEADS, 1, S)
 
