@@ -11,6 +11,6 @@ def _as_it_is(context, node, name, args):
     node.domain = ""
 
 
-# For `tf2onnx.convert.from_function(custom_op_handlers=…)`. Comparisons stay tf2onnx's: where it puts
-# a loop's own counter in place of another, types only agree because it compares floats.
+# For `tf2onnx.convert.from_function(custom_op_handlers=…)`. Comparisons stay tf2onnx's: where it
+# puts a loop's own counter in place of another, types only agree because it compares floats.
 PLAIN_HANDLERS = {"SelectV2": (_as_it_is, ["Where"])}
