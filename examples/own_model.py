@@ -1,12 +1,12 @@
 """A translation model of your own, trained and exported: python examples/own_model.py OUT.
 
-No other file knows this model. Search, checkpoints, ONNX, SavedModel, the parity gate, int8 and
-serving need three methods of it: `encode`, `decode_step`, and `call`, which equals scanned
-`decode_step`. The contract is in `zoo/models/translation_model.py`.
+No other file knows this model. Search, export and serving need three methods of it: `encode`,
+`decode_step`, and `call`, which equals scanned `decode_step`: see `zoo.TranslationModel`.
 """
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -113,25 +113,21 @@ zoo.FAMILIES["multiheadgru"] = MultiHeadGru
 
 def train(output: Path, steps: int = STEPS, **overrides) -> Path:
     """Trains on the phrasebook, Korean to English; returns the checkpoint directory."""
-
-    def pairs():
-        return phrasebook.split("train")
-
-    source, target = train_tokenizers(pairs, output / "tokenizer", vocabulary_size=2000, kind="bpe")
-    config = MultiHeadGruConfig(
-        source_vocabulary_size=source.vocabulary_size,
-        target_vocabulary_size=target.vocabulary_size,
-        **overrides,
+    pairs = partial(phrasebook.split, "train")
+    tokenizer, _ = train_tokenizers(pairs, output / "tokenizer", vocabulary_size=2000, kind="bpe")
+    size = tokenizer.vocabulary_size  # one vocabulary for both languages
+    model = MultiHeadGru(
+        MultiHeadGruConfig(source_vocabulary_size=size, target_vocabulary_size=size, **overrides)
     )
-    model = MultiHeadGru(config)
-    limits = {name: getattr(config, name) for name in ("max_source_length", "max_target_length")}
-    store = TokenStore.build(output / "data", pairs, source, target, **limits)
+    limits = {"max_source_length": 64, "max_target_length": 64}
+    store = TokenStore.build(output / "data", pairs, tokenizer, tokenizer, **limits)
+    stream = TrainingStream(Batches(store, tokens_per_batch=2048))
+
     model.compile(
         optimizer=keras.optimizers.Adam(InverseSquareRoot(0.004, 200), global_clipnorm=1.0),
         loss=LabelSmoothedCrossEntropy(0.05),
         metrics=[TokenAccuracy()],
     )
-    stream = TrainingStream(Batches(store, tokens_per_batch=2048))
     model.fit(stream, steps_per_epoch=steps, shuffle=False)
 
     languages = {"source_language": "ko", "target_language": "en"}

@@ -132,10 +132,13 @@ def test_int8_finds_every_product_of_a_step(graph):
     assert steps == [[5, 2], [5, 2]]  # greedy search and beam search
 
 
-def test_example_trains_and_its_checkpoint_loads(example, tmp_path):
+def test_example_trains_and_its_checkpoint_loads(example, tmp_path, monkeypatch):
     directory = example.train(tmp_path, steps=2, width=8, num_heads=2)
     model, metadata = zoo.load_checkpoint(directory)
     assert type(model) is example.MultiHeadGru
     assert (model.config.width, model.config.num_heads) == (8, 2)
     assert metadata == {"source_language": "ko", "target_language": "en"}
     assert [path.name for path in tokenizer_files(directory)] == ["tokenizer.model"]
+    monkeypatch.delitem(zoo.FAMILIES, "multiheadgru")
+    with pytest.raises(ValueError, match="Import the module that adds it to zoo.FAMILIES first"):
+        zoo.load_checkpoint(directory)
