@@ -57,8 +57,8 @@ def own(example, tmp_path_factory):
     )
     model = example.MultiHeadGru(config)
     rng = np.random.default_rng(3)
-    for weight in model.trainable_variables:  # far from the initial near-uniform predictions
-        weight.assign(weight + rng.normal(0, 0.3, weight.shape))
+    for weight in model.trainable_variables:  # wild enough for words that change on the way
+        weight.assign(weight + rng.normal(0, 1.0, weight.shape))
     zoo.save_checkpoint(model, home / "checkpoint", {}, tokenizer_files(home / "tokenizer"))
     texts = [source for source, _ in PAIRS]
     # Raises unless ids, scores, attention and texts of every artefact equal Keras's.
@@ -88,6 +88,7 @@ def test_call_equals_scanned_decode_step(own):
 def test_onnx_gives_the_ids_of_keras(own, beam_size):
     expected = keras_translate(own.model, SOURCE_IDS, beam_size)
     received = OnnxArtefact(own.bundle).translate_ids(SOURCE_IDS, beam_size)
+    assert np.unique(expected["ids"]).size > 8, "too dull to tell a right graph from a wrong one"
     assert received.keys() == expected.keys()
     np.testing.assert_array_equal(received["ids"], expected["ids"])
     np.testing.assert_array_equal(received["lengths"], expected["lengths"])
