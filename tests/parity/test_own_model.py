@@ -84,6 +84,18 @@ def test_call_equals_scanned_decode_step(own):
     np.testing.assert_allclose(np.stack(steps, axis=1), expected, atol=1e-5)
 
 
+def test_decode_step_with_beams_equals_repeated_rows(own):
+    tokens = np.array([[40, 41], [42, 43], [44, 45]], "int32")
+    repeated = own.model.encode(np.repeat(SOURCE_IDS, 2, axis=0))
+    memory = {name: x for name, x in own.model.encode(SOURCE_IDS).items() if "memory" in name}
+    state = {**repeated, **memory}
+    for _ in range(2):
+        logits, state, attention = own.model.decode_step(tokens, state)
+        alone, repeated, alone_attention = own.model.decode_step(tokens.reshape(-1), repeated)
+        np.testing.assert_allclose(logits, alone, atol=1e-5)
+        np.testing.assert_allclose(attention, alone_attention, atol=1e-5)
+
+
 @pytest.mark.parametrize("beam_size", [1, 4])
 def test_onnx_gives_the_ids_of_keras(own, beam_size):
     expected = keras_translate(own.model, SOURCE_IDS, beam_size)
