@@ -64,9 +64,13 @@ class _Weights:
             matrix = numpy_helper.to_array(self.constants[name])
             scale = np.maximum(np.abs(matrix).max(axis=1 - axis), 1e-9) / 127.0
             rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis))
-            made = {f"{name}_int8": rounded.astype("int8"), f"{name}_scale": scale}
+            each = ("row", "column")[axis]
+            made = {
+                f"{name}_int8_by_{each}": rounded.astype("int8"),
+                f"{name}_scale_by_{each}": scale,
+            }
             for new_name, array in made.items():
-                tensor = numpy_helper.from_array(array.astype(array.dtype), new_name)
+                tensor = numpy_helper.from_array(array, new_name)
                 self._model.graph.initializer.append(tensor)
                 self.constants[new_name] = tensor
             self._quantized[name, axis] = tuple(made)
@@ -115,6 +119,7 @@ def _embedding(node, table, scale):
 def _absorb_biases(graph, weights):
     """A constant vector that is added to a product becomes an input of the product."""
     products = {n.output[0]: n for n in graph.node if n.op_type == "DynamicQuantizeMatMul"}
+    returned = {value.name for value in graph.output}
     readers = {}
     for inner in graphs(graph):
         for node in inner.node:
@@ -129,6 +134,7 @@ def _absorb_biases(graph, weights):
             and product is not None
             and vector is not None
             and len(readers[product.output[0]]) == 1
+            and product.output[0] not in returned
             and len(weights.constants[vector].dims) == 1
             and list(weights.constants[vector].dims)
             == list(weights.constants[product.input[2]].dims)

@@ -28,7 +28,7 @@ def merge_projections(model):
         """The name of these constants side by side; made once."""
         if (names, axis) not in merged:
             arrays = [numpy_helper.to_array(constants[name]) for name in names]
-            name = f"{names[0]}_and_{len(names) - 1}"
+            name = f"{names[0]}_and_{len(names) - 1}_{len(merged)}"  # groups may begin alike
             tensor = numpy_helper.from_array(np.concatenate(arrays, axis), name)
             model.graph.initializer.append(tensor)
             merged[names, axis] = name
@@ -68,7 +68,8 @@ def _merge(graph, nodes, constants, stack):
         _heads(graph, name, constants, size) for name, size in zip(outputs, sizes, strict=True)
     ]
     axis = -1
-    if all(reshapes) and len(set(sizes)) == 1:  # one Reshape in front of the Split serves all
+    alike = all(reshapes) and len({tuple(shape) for _, shape in reshapes}) == 1
+    if alike:  # one Reshape in front of the Split serves all
         shape = reshapes[0][1] * np.array([1, len(nodes), 1, 1])
         made.append(
             helper.make_node("Reshape", [made[-1].output[0], f"{whole}_shape"], [f"{whole}_heads"])

@@ -1,0 +1,207 @@
+"""The pass that merges products of one tensor: before and after."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper, parser
+
+from export.rewrites.merge_projections import merge_projections
+from export.rewrites.scopes import graphs
+
+X = np.random.default_rng(1).normal(size=(5, 8)).astype("float32")
+SHAPES = {"heads": [-1, 2, 1, 3], "wide_heads": [-1, 3, 1, 2]}
+
+
+def make_model(inputs, outputs, body, **weights):
+    """A model of this text; weights are random, of the shapes given."""
+    rng = np.random.default_rng(0)
+    text = f'<ir_version: 10, opset_import: ["" : 18]> g ({inputs}) => ({outputs}) {{ {body} }}'
+    model = parser.parse_model(text)
+    for name, shape in weights.items():
+        array = rng.normal(size=shape).astype("float32")
+        model.graph.initializer.append(numpy_helper.from_array(array, name))
+    for name, shape in SHAPES.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(shape), name))
+    return model
+
+
+def run(model, **feeds):
+    onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # silent about weights that no node uses
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, feeds)
+
+
+def merged(model, **feeds):
+    """How often each op occurs after the pass, in all graphs; the results must be the same."""
+    expected = run(model, **feeds)
+    assert merge_projections(model) is model
+    for before, after in zip(expected, run(model, **feeds), strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
+    return Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
+
+
+def test_projections_into_heads_become_one_product():
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 2, 1, 3] q, float[b, 2, 1, 3] k, float[b, 2, 1, 3] v",
+        """
+        qp = MatMul (x, wq) qs = Add (qp, bq) q = Reshape (qs, heads)
+        kp = MatMul (x, wk) ks = Add (bk, kp) k = Reshape (ks, heads)
+        vp = MatMul (x, wv) vs = Add (vp, bv) v = Reshape (vs, heads)
+        """,
+        **{"wq": (8, 6), "wk": (8, 6), "wv": (8, 6), "bq": 6, "bk": 6, "bv": 6},
+    )
+    assert merged(model, x=X) == {"MatMul": 1, "Add": 1, "Reshape": 1, "Split": 1}
+    dims = [list(t.dims) for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    assert sorted(dims) == [[8, 18], [18]]  # the narrow weights are gone
+
+
+def test_unequal_widths_and_other_ranks_split_at_the_last_axis():
+    model = make_model(
+        "float[b, t, 8] x",
+        "float[b, t, 6] first, float[b, t, 2] second",
+        "p = MatMul (x, w) q = MatMul (x, v) first = Add (p, b) second = Add (q, c)",
+        **{"w": (8, 6), "v": (8, 2), "b": 6, "c": 2},
+    )
+    x = np.stack([X, 2 * X])
+    assert merged(model, x=x) == {"MatMul": 1, "Add": 1, "Split": 1}
+
+
+def test_heads_of_a_rank_3_tensor_are_merged_too():
+    model = make_model(
+        "float[b, t, 8] x",
+        "float[n, 2, 1, 3] k, float[n, 2, 1, 3] v",
+        """
+        kp = MatMul (x, wk) k = Reshape (kp, heads)
+        vp = MatMul (x, wv) v = Reshape (vp, heads)
+        """,
+        **{"wk": (8, 6), "wv": (8, 6)},
+    )
+    assert merged(model, x=np.stack([X, 2 * X])) == {"MatMul": 1, "Reshape": 1, "Split": 1}
+
+
+def test_adds_stay_where_one_product_has_none():
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 6] first, float[b, 6] second",
+        "p = MatMul (x, w) second = MatMul (x, v) first = Add (p, b)",
+        **{"w": (8, 6), "v": (8, 6), "b": 6},
+    )
+    assert merged(model, x=X) == {"MatMul": 1, "Split": 1, "Add": 1}
+
+
+@pytest.mark.parametrize(
+    "reader",
+    [
+        "first = Add (p, x)",  # no constant
+        "first = Add (p, p)",
+        "first = Add (p, scalar)",  # no vector of the product's width
+        "s = Add (p, b) t = Sub (p, b) first = Mul (s, t)",  # read twice
+    ],
+)
+def test_sums_that_are_no_bias_keep_their_own_add(reader):
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 8] first, float[b, 8] second",
+        f"p = MatMul (x, w) q = MatMul (x, v) second = Add (q, b) {reader}",
+        **{"w": (8, 8), "v": (8, 8), "b": 8, "scalar": ()},
+    )
+    adds = reader.count("Add") + 1
+    assert merged(model, x=X)["MatMul"] == 1
+    assert sum(node.op_type == "Add" for node in model.graph.node) == adds
+
+
+def test_product_that_is_also_a_result_stays_one():
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 6] p, float[b, 6] first, float[b, 6] second",
+        "p = MatMul (x, w) q = MatMul (x, v) first = Add (p, b) second = Add (q, b)",
+        **{"w": (8, 6), "v": (8, 6), "b": 6},
+    )
+    assert merged(model, x=X)["Add"] == 2
+
+
+def test_other_products_are_left_alone():
+    model = make_model(
+        "float[b, 8] x, float[8, 6] y",
+        "float[b, 6] one, float[b, 6] two, float[b, 6] three, float[b, 6] four",
+        """
+        one = MatMul (x, w) y1 = Relu (y) y2 = Tanh (y) two = MatMul (x, y1) three = MatMul (x, y2)
+        other = Relu (x) four = MatMul (other, w)
+        """,
+        w=(8, 6),
+    )
+    before = model.SerializeToString()
+    y = np.ones((8, 6), "float32")
+    assert merged(model, x=X, y=y)["MatMul"] == 4
+    kept = [node.SerializeToString() for node in onnx.ModelProto.FromString(before).graph.node]
+    assert [node.SerializeToString() for node in model.graph.node] == kept
+
+
+def test_heads_of_different_widths_are_not_taken_for_the_same():
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 2, 1, 3] k, float[b, 3, 1, 2] v",
+        """
+        kp = MatMul (x, wk) k = Reshape (kp, heads)
+        vp = MatMul (x, wv) v = Reshape (vp, wide_heads)
+        """,
+        **{"wk": (8, 6), "wv": (8, 6)},
+    )
+    assert merged(model, x=X) == {"MatMul": 1, "Split": 1, "Reshape": 2}
+
+
+def test_groups_that_share_their_first_weight_get_weights_of_their_own():
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 6] one, float[b, 6] two, float[b, 6] three, float[b, 6] four",
+        """
+        p = MatMul (x, w) q = MatMul (x, v) one = Add (p, zero) two = Add (q, b)
+        y = Relu (x)
+        r = MatMul (y, w) s = MatMul (y, u) three = Add (r, zero) four = Add (s, c)
+        """,
+        **{"w": (8, 6), "v": (8, 6), "u": (8, 6), "zero": 6, "b": 6, "c": 6},
+    )
+    assert merged(model, x=X)["MatMul"] == 2
+
+
+def test_groups_with_the_same_weights_share_the_merged_ones():
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 6] one, float[b, 6] two, float[b, 6] three, float[b, 6] four",
+        """
+        one = MatMul (x, w) two = MatMul (x, v) y = Relu (x)
+        three = MatMul (y, w) four = MatMul (y, v)
+        """,
+        **{"w": (8, 6), "v": (8, 6)},
+    )
+    assert merged(model, x=X)["MatMul"] == 2
+    floats = [t for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
+    assert [list(tensor.dims) for tensor in floats] == [[8, 12]]
+
+
+def test_products_in_a_loop_body_merge_there():
+    """x ← (x W + b) ∘ (x V + c), three times; the weights lie outside."""
+    model = make_model(
+        "float[b, 8] x",
+        "float[b, 8] y",
+        """
+        turns = Constant <value_int = 3> ()
+        y = Loop <body = body (int64 turn, bool go, float[b, 8] z) => (bool on, float[b, 8] out) {
+            on = Identity (go) p = MatMul (z, w) q = MatMul (z, v)
+            s = Add (p, b) t = Add (q, c) out = Mul (s, t)
+        }> (turns, , x)
+        """,
+        **{"w": (8, 8), "v": (8, 8), "b": 8, "c": 8},
+    )
+    counts = merged(model, x=0.1 * X)
+    assert (counts["MatMul"], counts["Add"], counts["Split"]) == (1, 1, 1)
+    outer = {node.op_type for node in model.graph.node}
+    assert "MatMul" not in outer
