@@ -12,6 +12,7 @@ import tf2onnx
 from onnx import numpy_helper
 from tf2onnx import tfonnx
 
+from export.fast_tf2onnx import fast_tf2onnx
 from export.graphs import ID_OUTPUTS, NO_CONSTRAINT
 from export.native_rnn import RNN_HANDLERS, native_rnn
 from export.plain_ops import PLAIN_HANDLERS
@@ -79,7 +80,7 @@ def trace(function, signature):
     """
     # A trace of its own: the markers of recurrent layers run nowhere but in ONNX.
     fresh = tf.function(function, input_signature=signature, autograph=False)
-    with _tf2onnx_ready() as messages, native_rnn():
+    with _tf2onnx_ready() as messages, fast_tf2onnx(), native_rnn():
         model, _ = tf2onnx.convert.from_function(
             fresh,
             input_signature=signature,
