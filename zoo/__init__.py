@@ -6,6 +6,7 @@ from zoo.models import FAMILIES, Bahdanau, Luong, Seq2Seq, Transformer, Translat
 from zoo.presets import PRESETS
 
 __all__ = [
+    "FAMILIES",
     "PRESETS",
     "Bahdanau",
     "Luong",

@@ -77,7 +77,7 @@ def load_checkpoint(directory):
     if not isinstance(family, str) or family not in FAMILIES:
         raise ValueError(
             f"{path}: family is unknown; expected one of {', '.join(FAMILIES)}. "
-            f"Received {family!r}."
+            f"Received {family!r}. Import the module that adds it to zoo.FAMILIES first."
         )
     family = FAMILIES[family]
     known = {field.name for field in dataclasses.fields(family.config_class)}
