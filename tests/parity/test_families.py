@@ -22,7 +22,7 @@ OPTIONS = {
     "beam_lengths": {"beam_size": 2, "num_hypotheses": 2, "min_length": 5, "max_length": 7},
     "greedy_suppressed": {"suppressed_ids": np.arange(3, 150), "min_length": 4},
     "greedy_ngram": {"no_repeat_ngram": 1},
-    "beam_ngram": {"beam_size": 3, "no_repeat_ngram": 2, "suppressed_ids": [2]},
+    "beam_ngram": {"beam_size": 3, "no_repeat_ngram": 2, "suppressed_ids": np.arange(3, 150)},
     "greedy_coverage": {"coverage_penalty": 0.7},
     "beam_coverage": {"beam_size": 4, "num_hypotheses": 2, "coverage_penalty": 0.7},
     "beam_head": {"beam_size": 2, "attention_layer": 0, "attention_head": 1},
