@@ -18,8 +18,9 @@ def quantize(model):
     """A copy of a float32 graph with int8 weights.
 
     Every MatMul with a constant matrix becomes onnxruntime's `DynamicQuantizeMatMul`, the Add of a
-    constant bias included. A matrix that is both an embedding and, transposed, the output layer is
-    stored once, with a scale for each token.
+    constant bias included. Every constant matrix that is read by row, be it an embedding or a table
+    of positions, gets a scale for each row. A matrix that is both an embedding and, transposed, the
+    output layer is stored once.
 
     Args:
         model: the result of `export.onnx.convert`.

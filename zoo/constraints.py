@@ -11,15 +11,15 @@ IMPOSSIBLE = -1e9
 class Constraints:
     """The constraints of one search, as a function on its log-probabilities.
 
-    Few searches have any. `may_bind` tells a search loop with one comparison whether a step can
-    be left alone.
+    Most searches have none, and many others only in their first steps: `may_bind` says by one
+    comparison whether a step needs `apply` at all.
 
     Args:
         batch: B, int32 scalar.
         end_id, pad_id: ints.
         prefix_ids: int32 `(B, P)` or `(1, P)`, forced first tokens, `pad_id` for free; or None. A
             forced token is chosen whatever else forbids it.
-        min_length: least number of tokens, end token included.
+        min_length: least number of tokens, end token included; int or int32 scalar.
         suppressed_ids: int32 `(X,)`, tokens that are never chosen; or None.
         no_repeat_ngram: n: no n tokens in a row occur twice in a translation (Paulus et al. 2018,
             §2.5); 0 allows it. int or int32 scalar.
@@ -107,7 +107,8 @@ class Constraints:
 
         start = (ops.convert_to_tensor(1, "int32"), tokens >= 0)
         _, matches = backend.while_loop(cond, body, start)
-        # Each token that follows a match is marked; what does not match marks one column more.
+        # Marks each token that followed a match. What did not match marks an extra column, V, which
+        # is cut off in the end.
         columns = ops.where(matches, tokens, vocabulary)
         rows = ops.shape(tokens)[0]
         starts = ops.expand_dims(ops.arange(rows, dtype="int32") * (vocabulary + 1), 1)

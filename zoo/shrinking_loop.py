@@ -8,8 +8,9 @@ from zoo import backend
 def shrinking_loop(advance, sentences, hypotheses, fixed, logs, beam_size=1):
     """Runs `advance` step by step until every sentence is done.
 
-    Two loops, one in the other: the inner one runs steps, the outer one writes down what they
-    logged and takes the sentences that are done out of the batch, whenever enough of them are.
+    Two loops, one in the other: the inner one runs steps until a quarter or more of the sentences
+    in the batch are done; the outer one writes down what they logged, and takes those sentences
+    out. Until then a sentence that is done takes part in the steps like any other.
     With b of B sentences left, `advance` sees b rows in `sentences`, `fixed` and the logs, and
     b·K rows in `hypotheses`, sentence by sentence.
 
@@ -18,7 +19,7 @@ def shrinking_loop(advance, sentences, hypotheses, fixed, logs, beam_size=1):
             active, entries)`. `step` is an int32 scalar that counts from 0; the dicts have the
             names of those given here; `active` is boolean `(b,)`, False for a sentence that is
             done; `entries` has a tensor `(b, …)` for each log. `history()` gives all entries so
-            far, `(b, step, …)` under each log's name; it is slow.
+            far, `(b, step, …)` under each log's name; it copies them all.
         sentences: dict of tensors `(B, …)`; they change from step to step.
         hypotheses: dict of tensors `(B·K, …)`; they change, and may grow along an axis that starts
             with length 0.
@@ -29,7 +30,8 @@ def shrinking_loop(advance, sentences, hypotheses, fixed, logs, beam_size=1):
         beam_size: K, int or int32 scalar tensor.
 
     Returns:
-        A dict of tensors `(B, T, …)`, the entries of each log in T steps.
+        A dict of tensors `(B, T, …)`, the entries of each log in T steps, in the order of the
+        sentences at the start.
     """
     batch = ops.shape(next(iter(sentences.values())))[0]
     everyone = ops.arange(batch, dtype="int32")
@@ -40,7 +42,6 @@ def shrinking_loop(advance, sentences, hypotheses, fixed, logs, beam_size=1):
     def run_steps(step, sentences, hypotheses, fixed, full):
         """Steps until a quarter of the sentences are done; also gives what they logged."""
         rows = fixed["row"]
-
         enough = ops.shape(rows)[0] * 3 // 4
 
         def cond(step, active, *_):

@@ -14,10 +14,10 @@ from export.rewrites.scopes import drop_unused, graphs
 
 
 def merge_projections(model):
-    """Merges MatMul nodes with one input and constant weights, in place; returns the model.
+    """Merges the MatMul nodes that multiply one tensor by constants, in place; returns the model.
 
     The Adds that follow them merge too when each product has one, with a constant vector, and so do
-    Reshapes into heads. Names must be unique (`hoist_loop_invariants` makes them so).
+    Reshapes into heads of one shape. Names must be unique (`hoist_loop_invariants` makes them so).
     """
     constants = {
         tensor.name: tensor for graph in graphs(model.graph) for tensor in graph.initializer
