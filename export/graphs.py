@@ -91,8 +91,7 @@ class TranslationModule(tf.Module):
             `ids` int32 `(B, S)`, `lengths` int32 `(B,)` and `tokens` string `(B, S)`. A text
             without any piece is a row of length 0.
         """
-        # Built here, so that the tokenizer's table belongs to the traced graph.
-        tokenizer = tf_text.SentencepieceTokenizer(model=self.source_proto, out_type=tf.int32)
+        tokenizer = _tokenizer(self.source_proto, "source_tokenizer")
         pieces = tokenizer.tokenize(text)[:, : self._model().config.max_source_length - 1]
         counts = tf.cast(pieces.row_lengths(), tf.int32)
         blank = tf.equal(counts, 0) | tf.strings.regex_full_match(text, _WHITE_SPACE)
@@ -126,20 +125,28 @@ class TranslationModule(tf.Module):
         ids = best["ids"]  # (B, steps)
         spoken = present & tf.sequence_mask(best["lengths"], tf.shape(ids)[1])
         spoken &= tf.not_equal(ids, PAD_ID) & tf.not_equal(ids, START_ID)  # hidden everywhere
-        ended = tf.equal(ids, END_ID)
-        target = tf_text.SentencepieceTokenizer(model=self.target_proto, out_type=tf.int32)
+        target = _tokenizer(self.target_proto, "target_tokenizer")
         outputs = {
-            "text": target.detokenize(tf.ragged.boolean_mask(ids, spoken & ~ended)),
+            "text": target.detokenize(tf.ragged.boolean_mask(ids, spoken)),  # an end has no text
             "score": tf.where(present[:, 0], best["scores"], 0.0),
         }
         if self._model().has_attention:
-            names = tf.where(ended, END_TOKEN, target.id_to_string(ids))
+            names = tf.where(tf.equal(ids, END_ID), END_TOKEN, target.id_to_string(ids))
             outputs |= {
                 "attention": tf.ragged.boolean_mask(best["attention"], spoken).to_tensor(),
                 "source_tokens": source["tokens"],
                 "target_tokens": tf.ragged.boolean_mask(names, spoken).to_tensor(),
             }
         return outputs
+
+
+def _tokenizer(model_proto, name):
+    """A tokenizer whose table belongs to the function that is being traced.
+
+    Its name must be unlike all others of a SavedModel: Python's loader gives tables of one name,
+    even in two functions, the content of the first.
+    """
+    return tf_text.SentencepieceTokenizer(model=model_proto, out_type=tf.int32, name=name)
 
 
 def _traceable(function, signature):

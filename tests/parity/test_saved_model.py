@@ -209,13 +209,14 @@ class StoredModel:
     def __init__(self, ids, lengths, has_attention=True):
         rng = np.random.default_rng(0)
         self.has_attention = has_attention
+        # The best hypothesis, and one that no signature may show.
         self.results = {
-            "ids": np.array(ids, "int32")[:, None],
-            "lengths": np.array(lengths, "int32")[:, None],
-            "scores": rng.normal(size=(len(ids), 1)).astype("float32"),
+            "ids": np.stack([ids, np.roll(ids, 1, axis=0)], axis=1).astype("int32"),
+            "lengths": np.stack([lengths, np.roll(lengths, 1)], axis=1).astype("int32"),
+            "scores": rng.normal(size=(len(ids), 2)).astype("float32"),
         }
         if has_attention:
-            shape = (len(ids), 1, len(ids[0]), 8)
+            shape = (len(ids), 2, len(ids[0]), 8)
             self.results["attention"] = rng.random(shape, "float32")
         self.calls = []
 
@@ -229,12 +230,12 @@ class StoredModel:
 
 TEXTS = ["ab", "abba", "", "b", "a", "ba"]
 IDS = [
-    [7, 0, 1, 8, 2, 0],  # pad and start in the middle
-    [1, 0, 2, 9, 9, 9],  # nothing but the end is visible; what comes later does not count
-    [7, 8, 2, 0, 0, 0],  # of a blank text
-    [7, 8, 9, 10, 11, 12],  # ended by the limit
+    [262, 0, 1, 263, 2, 0],  # pad and start in the middle
+    [1, 0, 2, 264, 264, 264],  # nothing but the end is visible; what comes later does not count
+    [262, 263, 2, 0, 0, 0],  # of a blank text
+    [260, 261, 262, 263, 264, 265],  # ended by the limit
     [3, 2, 0, 0, 0, 0],  # unknown
-    [240, 159, 153, 130, 7, 2],  # bytes
+    [244, 163, 157, 134, 262, 2],  # bytes of an emoji
 ]
 LENGTHS = [5, 3, 3, 6, 2, 6]
 
@@ -266,6 +267,8 @@ def test_hidden_ids_leave_as_in_translator(tokenizers):
     assert expected[0].tokens[-1] == "</s>"
     assert expected[3].tokens[-1] != "</s>"
     assert expected[1].tokens == ("</s>",)
+    assert "🙂" in expected[5].text
+    assert tokenizers[0].pieces(IDS[3]) != tokenizers[1].pieces(IDS[3])
 
 
 def test_model_sees_a_token_in_each_row_and_the_defaults(tokenizers):
@@ -302,6 +305,19 @@ def test_text_signatures_trace_one_search(tokenizers, tmp_path):
         "tokenize",
         "translate_ids",
     }
+
+
+def test_two_vocabularies_stay_apart_when_loaded(tokenizers, tmp_path):
+    path = write_saved_model(TranslationModule(StoredModel(IDS, LENGTHS), *tokenizers), tmp_path)
+    signature = tf.saved_model.load(str(path)).signatures["translate_with_attention"]
+    received = call(signature, TEXTS)
+    for index in (3, 5):
+        ids = IDS[index]
+        assert received["text"][index] == tokenizers[1].decode(ids)
+        shown = [token for token in received["target_tokens"][index] if token not in ("", "</s>")]
+        assert shown == tokenizers[1].pieces(ids)
+        source = tokenizers[0].pieces(tokenizers[0].encode(TEXTS[index]))
+        assert received["source_tokens"][index, : len(source)].tolist() == source
 
 
 def test_model_without_attention_has_no_attention_signature(tokenizers, tmp_path):
