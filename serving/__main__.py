@@ -9,7 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from serving.heatmap import render_text, save_png
 from serving.manifest import Manifest
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         help="lines read before any is written (default 1024; 1 when standard input is a terminal)",
     )
     translate.add_argument("--scores", action="store_true", help="write score, tab, text")
+    translate.add_argument(
+        "--stream", action="store_true", help="write each line while it grows; greedy search only"
+    )
     translate.set_defaults(run=_translate)
 
     attend = commands.add_parser("attend", help="translate one sentence and show its attention")
@@ -86,33 +89,63 @@ def _add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="directory that the exporter wrote")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    parser.add_argument("--precision", default="float32", choices=("float32", "int8"))
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--beam-size", type=int, metavar="N")
-    parser.add_argument("--length-penalty", type=float, metavar="X")
-    parser.add_argument("--max-length", type=int, metavar="N", help="tokens with the end token")
+    group = parser.add_argument_group("decoding", "Left out, an option is what the bundle says.")
+    group.add_argument("--beam-size", type=int, metavar="N")
+    group.add_argument("--length-penalty", type=float, metavar="X")
+    group.add_argument("--coverage-penalty", type=float, metavar="X")
+    group.add_argument("--max-length", type=int, metavar="N", help="tokens with the end token")
+    group.add_argument("--no-repeat-ngram", type=int, metavar="N", help="0 allows repetition")
+    group.add_argument(
+        "--suppress",
+        action="append",
+        dest="suppressed_tokens",
+        metavar="TOKEN",
+        help="never use a word that is one piece, or a piece such as ▁the; may be repeated",
+    )
+    group.add_argument("--attention-layer", type=int, metavar="N", help="from 0; -1 is the last")
+    group.add_argument(
+        "--attention-head", type=int, metavar="N", help="from 0; -1 is the mean over all"
+    )
 
 
 def _load(options: argparse.Namespace):
     # Only here: onnxruntime takes most of the start-up time.
     from serving.translator import Translator
 
-    return Translator.load(options.bundle, device=options.device, threads=options.threads)
+    return Translator.load(options.bundle, **_runtime(options))
 
 
-def _search(options: argparse.Namespace) -> dict[str, int | float | None]:
-    return {name: getattr(options, name) for name in ("beam_size", "length_penalty", "max_length")}
+def _runtime(options: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(options, name) for name in ("device", "threads", "precision")}
+
+
+def _search(options: argparse.Namespace) -> dict[str, Any]:
+    # Only here: the module brings the tokenizer.
+    from serving.options import SearchOptions
+
+    given = vars(options)
+    return {name: given[name] for name in SearchOptions.__annotations__ if name in given}
 
 
 def _translate(options: argparse.Namespace) -> None:
+    write = _write_growing if options.stream else _write_lines
+    truncated = write(_load(options), _lines(sys.stdin.buffer), options)
+    if truncated:
+        print(f"warning: {truncated} too long lines were cut off.", file=sys.stderr)
+
+
+def _write_lines(translator, lines: Iterator[str], options: argparse.Namespace) -> int:
+    """Returns how many lines were too long."""
     window = options.window
     if window is None:
         window = 1 if sys.stdin.isatty() else 1024
-    results = _load(options).translate_iter(
-        _lines(sys.stdin.buffer),
+    results = translator.translate_iter(
+        lines,
         window,
-        num_hypotheses=options.num_hypotheses,
         batch_size=options.batch_size,
         # A progress line and output would overwrite each other on one terminal.
         progress=False if sys.stdout.isatty() else None,
@@ -128,8 +161,23 @@ def _translate(options: argparse.Namespace) -> None:
         truncated += result.truncated
         if number % window == 0:
             sys.stdout.flush()
-    if truncated:
-        print(f"warning: {truncated} too long lines were cut off.", file=sys.stderr)
+    return truncated
+
+
+def _write_growing(translator, lines: Iterator[str], options: argparse.Namespace) -> int:
+    """Returns how many lines were too long."""
+    if options.scores:
+        raise ValueError("--scores: a score is known at the end only. Leave out --stream.")
+    truncated = 0
+    for line in lines:
+        written = 0
+        for part in translator.stream(line, **_search(options)):
+            text = _one_line(part.text)
+            sys.stdout.write(text[written:] + "\n" * part.finished)
+            sys.stdout.flush()
+            written = len(text)
+        truncated += part.truncated
+    return truncated
 
 
 def _format_ranked(number: int, result: Translation) -> str:
@@ -168,8 +216,16 @@ def _attend(options: argparse.Namespace) -> None:
 def _verify(options: argparse.Namespace) -> None:
     from serving.verify import verify
 
-    count = verify(options.bundle, options.device, options.threads)
-    print(f"{options.bundle}: all files intact, {count} golden translations equal")
+    found = verify(options.bundle, **_runtime(options))
+    line = f"{options.bundle}: all files intact, "
+    if found.drift is None:
+        line += f"{found.equal} golden translations equal"
+    else:
+        line += (
+            f"{found.equal} of {found.examples} golden translations have the text of float32; "
+            f"log-probabilities differ by {found.drift:.4f} a token"
+        )
+    print(line)
 
 
 def _info(options: argparse.Namespace) -> None:
@@ -185,12 +241,13 @@ def _info(options: argparse.Namespace) -> None:
         f"{limits.max_target_length} target tokens",
         "decoding": f"beam size {decoding.beam_size}, length penalty {decoding.length_penalty}",
         "graphs": ", ".join(sorted(manifest.graphs)),
+        "precision": ", ".join(manifest.precisions),
         "files": f"{len(manifest.files)} verified, {size / 1e6:.1f} MB",
         "made by": made_by or "unknown",
         "format": str(manifest.format_version),
     }
     for name, value in facts.items():
-        print(f"{name:<10}{value}")
+        print(f"{name:<11}{value}")
 
 
 if __name__ == "__main__":

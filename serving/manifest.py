@@ -22,6 +22,7 @@ from serving.tokenizer import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 FORMAT_VERSION = 1
 TRANSLATE_GRAPH = "translate.onnx"
 INT8_GRAPH = "translate.int8.onnx"
+ID_GRAPHS = {"float32": TRANSLATE_GRAPH, "int8": INT8_GRAPH}  # by the precision of their weights
 
 
 def _added(default):
@@ -199,6 +200,11 @@ class Manifest:
             raise BundleError(str(path), problems)
         return manifest
 
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """Those of which the bundle has an id graph."""
+        return tuple(name for name, graph in ID_GRAPHS.items() if graph in self.graphs)
+
     def to_json(self) -> str:
         """The text of ``manifest.json``, ending with a line break."""
         content = dataclasses.asdict(self)
@@ -277,8 +283,9 @@ def _consistency_problems(manifest: Manifest) -> list[str]:
         ),
         (
             1 <= decoding.num_hypotheses <= decoding.beam_size
-            and math.isfinite(decoding.length_penalty)
-            and decoding.length_penalty >= 0
+            and 0 <= decoding.length_penalty < math.inf
+            and 0 <= decoding.coverage_penalty < math.inf
+            and decoding.no_repeat_ngram >= 0
             and 0 <= decoding.max_length <= longest
             and 0 <= decoding.min_length <= (decoding.max_length or longest),
             f"decoding defaults contradict each other or the limits. Received {decoding} "

@@ -23,3 +23,11 @@ def raise_problems(where: str, problems: Sequence[str]) -> None:
     """Raises a ValueError that lists the problems, if there are any."""
     if problems:
         raise ValueError(summarize(where, problems))
+
+
+def check_count(name: str, value: object, problems: list[str]) -> None:
+    """Adds a problem unless an argument is an integer of at least 1."""
+    if type(value) is not int or value < 1:
+        problems.append(
+            f"{name} is out of range; expected an integer of at least 1. Received {value!r}."
+        )

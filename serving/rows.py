@@ -1,5 +1,6 @@
 """From texts to rows of ids for the graph, and from the graph's arrays back to translations."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -35,10 +36,16 @@ def check_texts(texts: Any, problems: list[str]) -> list[str]:
     return texts
 
 
-def check_prefixes(prefix: Any, count: int, problems: list[str]) -> list[str]:
-    """Returns one prefix per text, "" for none; ``problems`` grows when they do not fit."""
+def check_prefixes(prefix: Any, count: int | None, problems: list[str]) -> list[str]:
+    """Returns one prefix per text, "" for none; ``problems`` grows when they do not fit.
+
+    With a ``count`` of None the prefix must be one str, and one is returned.
+    """
     if prefix is None or isinstance(prefix, str):
-        return [prefix or ""] * count
+        return [prefix or ""] * (1 if count is None else count)
+    if count is None:
+        problems.append(f"prefix must be one str. Received {repr(prefix)[:80]}.")
+        return []
     if not isinstance(prefix, Sequence) or not all(isinstance(item, str) for item in prefix):
         problems.append(f"prefix must be a str or a list of str. Received {repr(prefix)[:80]}.")
         return []
@@ -47,6 +54,21 @@ def check_prefixes(prefix: Any, count: int, problems: list[str]) -> list[str]:
             f"prefix has the wrong length; expected one per text ({count}). Received {len(prefix)}."
         )
     return list(prefix)
+
+
+def encode_prefixes(
+    prefixes: list[str], tokenizer: Tokenizer, longest: int, problems: list[str]
+) -> list[list[int]]:
+    """Returns the ids of prefixes; ``problems`` grows when one has not fewer than ``longest``."""
+    encode = functools.cache(tokenizer.encode)
+    encoded = [encode(prefix) for prefix in prefixes]
+    too_long = [index for index, ids in enumerate(encoded) if len(ids) >= longest]
+    if too_long:
+        problems.append(
+            f"prefix {prefixes[too_long[0]][:40]!r} is too long; expected fewer than {longest} "
+            f"pieces. Received {len(encoded[too_long[0]])}. Shorten it or raise max_length."
+        )
+    return encoded
 
 
 def make_rows(
@@ -99,6 +121,7 @@ def read_translation(
     output: dict[str, np.ndarray],
     source_tokenizer: Tokenizer,
     target_tokenizer: Tokenizer,
+    finished: bool = True,
 ) -> Translation:
     """Turns what the graph returned for one row into a translation.
 
@@ -109,6 +132,7 @@ def read_translation(
             S are the longest of the batch. A length of 0 marks a hypothesis that does not exist.
         source_tokenizer: Names the source tokens.
         target_tokenizer: Names the target tokens and joins them.
+        finished: Whether it is the whole translation.
     """
     source_tokens = (*source_tokenizer.pieces(row.source_ids), END_TOKEN)
     hypotheses = []
@@ -129,7 +153,7 @@ def read_translation(
                 attention=None if attention is None else attention[kept, : len(source_tokens)],
             )
         )
-    return Translation(text, source_tokens, tuple(hypotheses), row.truncated)
+    return Translation(text, source_tokens, tuple(hypotheses), row.truncated, finished)
 
 
 def empty_translation(text: str, return_attention: bool) -> Translation:

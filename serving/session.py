@@ -4,9 +4,9 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from serving.linked_files import plain_files
 from serving.manifest import (
-    INT8_GRAPH,
-    TRANSLATE_GRAPH,
+    ID_GRAPHS,
     BundleError,
     GraphSpec,
     Manifest,
@@ -20,23 +20,27 @@ REQUIRED_INPUT = "source_ids"
 INPUT_TYPES = {
     "source_ids": "int32",
     "prefix_ids": "int32",
+    "suppressed_ids": "int32",
     "beam_size": "int32",
     "num_hypotheses": "int32",
     "length_penalty": "float32",
+    "coverage_penalty": "float32",
     "min_length": "int32",
     "max_length": "int32",
+    "no_repeat_ngram": "int32",
+    "attention_layer": "int32",
+    "attention_head": "int32",
 }
 OUTPUT_TYPES = {"ids": "int32", "lengths": "int32", "scores": "float32", "attention": "float32"}
 _NUMPY_NAMES = {"float": "float32", "double": "float64"}
 
 
-def open_session(path: Path, device: str, threads: int | None) -> ort.InferenceSession:
-    """Creates the onnxruntime session of a graph.
+def open_session(path: Path, device: str) -> ort.InferenceSession:
+    """Creates the onnxruntime session of a graph; on the CPU, a run uses the caller's thread alone.
 
     Args:
         path: The ONNX file.
         device: ``cpu`` or ``cuda``.
-        threads: Threads for one call; None lets onnxruntime use every physical core.
 
     Raises:
         BundleError: onnxruntime cannot load the file.
@@ -46,13 +50,14 @@ def open_session(path: Path, device: str, threads: int | None) -> ort.InferenceS
     if device == "cuda":
         ort.preload_dlls()
         providers.insert(0, "CUDAExecutionProvider")
-    try:
-        session = ort.InferenceSession(path, _session_options(threads), providers=providers)
-    except Exception as error:  # onnxruntime's errors share no other base class
-        if device == "cuda":
-            raise
-        problem = f"onnxruntime cannot load the graph ({error}). Export the bundle again."
-        raise BundleError(str(path), [problem]) from error
+    with plain_files(path) as plain:
+        try:
+            session = ort.InferenceSession(plain, _session_options(), providers=providers)
+        except Exception as error:  # onnxruntime's errors share no other base class
+            if device == "cuda":
+                raise
+            problem = f"onnxruntime cannot load the graph ({error}). Export the bundle again."
+            raise BundleError(str(path), [problem]) from error
     if device == "cuda":
         _require_cuda(session.get_providers(), "onnxruntime could not load CUDA and fell back")
     return session
@@ -64,7 +69,7 @@ def choose_graph(manifest: Manifest, precision: str) -> str:
     Raises:
         ValueError: The precision is unknown, or the bundle has no such graph.
     """
-    name = {"float32": TRANSLATE_GRAPH, "int8": INT8_GRAPH}.get(precision)
+    name = ID_GRAPHS.get(precision)
     if name is None:
         raise ValueError(
             'Translator.load: precision is unknown; expected "float32" or "int8". '
@@ -152,12 +157,10 @@ def check_vocabularies(manifest: Manifest, source: Tokenizer, target: Tokenizer)
     return problems
 
 
-def _session_options(threads: int | None) -> ort.SessionOptions:
+def _session_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads or 0
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
-    # Spinning threads halve the speed of a machine that has other work.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     return options
 

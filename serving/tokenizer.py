@@ -3,6 +3,7 @@
 Training and export borrow this class, so production splits text exactly as training did.
 """
 
+import codecs
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,7 @@ class Tokenizer:
 
     def __init__(self, model_proto: bytes, *, name: str = "Tokenizer"):
         self._processor = _open(model_proto, name)
+        self._size = self._processor.get_piece_size()
         self.model_proto = bytes(model_proto)
 
     @classmethod
@@ -57,7 +59,7 @@ class Tokenizer:
     @property
     def vocabulary_size(self) -> int:
         """Number of ids, the four special ones included."""
-        return self._processor.get_piece_size()
+        return self._size
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of the best segmentation, without start or end.
@@ -111,20 +113,44 @@ class Tokenizer:
         """
         return [self._processor.id_to_piece(i) for i in self._readable(ids, "Tokenizer.pieces")]
 
+    def piece_id(self, piece: str) -> int | None:
+        """Returns the id of a piece as `pieces` spells it; None for what is no piece."""
+        found = self._processor.piece_to_id(piece)  # unknown's id for what is no piece
+        return found if self._processor.id_to_piece(found) == piece else None
+
+    def num_settled(self, ids: Sequence[int]) -> int:
+        """Returns how many ids have their final text, whatever ids may follow.
+
+        The others are bytes at the end, of a character whose last byte is still to come.
+        """
+        places, tail = [], bytearray()  # of the byte pieces at the end
+        for place in reversed(range(len(ids))):
+            token = int(ids[place])
+            if self._processor.is_byte(token):
+                places.append(place)
+                tail.append(int(self._processor.id_to_piece(token)[1:-1], 16))  # <0xE2>
+            elif token not in (PAD_ID, START_ID):  # those have no text
+                break
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        decoder.decode(bytes(reversed(tail)))
+        num_open = len(decoder.getstate()[0])
+        return places[num_open - 1] if num_open else len(ids)
+
     def _encode(self, text: str, where: str) -> list[int]:
         _check_text(text, where)
         return self._processor.encode(text)
 
     def _readable(self, ids: Iterable[int], where: str) -> list[int]:
         kept = []
+        size = self._size
         for value in ids:
             token = int(value)
             if token == END_ID:
                 break
-            if not 0 <= token < self.vocabulary_size:
+            if not 0 <= token < size:
                 raise ValueError(
                     f"{where}: ids contains an id outside the vocabulary; expected 0 to "
-                    f"{self.vocabulary_size - 1}. Received {token}. "
+                    f"{size - 1}. Received {token}. "
                     "Use the tokenizer that the model was trained with."
                 )
             if token not in (PAD_ID, START_ID):

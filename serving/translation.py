@@ -36,12 +36,14 @@ class Translation:
         source_tokens: The pieces that the model read, ``</s>`` last; empty for an empty text.
         hypotheses: Candidates, the best first: at least one, at most ``num_hypotheses``.
         truncated: Whether the text was longer than the model takes, so that its end was cut off.
+        finished: False for the beginning of a translation, as ``Translator.stream`` yields it.
     """
 
     source: str
     source_tokens: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
     truncated: bool = False
+    finished: bool = True
 
     @property
     def text(self) -> str:

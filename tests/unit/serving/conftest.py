@@ -28,11 +28,16 @@ INT, FLOAT = TensorProto.INT32, TensorProto.FLOAT
 INPUTS = [
     ("source_ids", INT, ["batch", "source"], None),
     ("prefix_ids", INT, ["prefix_batch", "prefix"], np.zeros((1, 1), np.int32)),
+    ("suppressed_ids", INT, ["suppressed"], np.zeros((0,), np.int32)),
     ("beam_size", INT, [], np.int32(1)),
     ("num_hypotheses", INT, [], np.int32(1)),
     ("length_penalty", FLOAT, [], np.float32(0.6)),
+    ("coverage_penalty", FLOAT, [], np.float32(0)),
     ("min_length", INT, [], np.int32(0)),
     ("max_length", INT, [], np.int32(0)),
+    ("no_repeat_ngram", INT, [], np.int32(0)),
+    ("attention_layer", INT, [], np.int32(-1)),
+    ("attention_head", INT, [], np.int32(-1)),
 ]
 OUTPUTS = [
     ("ids", INT, ["batch", "hypotheses", "target"]),
@@ -40,6 +45,7 @@ OUTPUTS = [
     ("scores", FLOAT, ["batch", "hypotheses"]),
     ("attention", FLOAT, ["batch", "hypotheses", "target", "source"]),
 ]
+OTHERS = ("no_repeat_ngram", "attention_layer", "attention_head", "suppressed")
 # (operator, inputs, output, attributes); names in capitals are constants.
 NODES = [
     ("Shape", ["source_ids"], "shape", {}),  # (B, S)
@@ -69,7 +75,9 @@ NODES = [
     ("Cast", ["ids"], "ids_bool", {"to": TensorProto.BOOL}),
     ("Cast", ["ids_bool"], "ids_count", {"to": INT}),
     ("ReduceSum", ["ids_count", "TWO"], "lengths", {"keepdims": 0}),
-    # scores = -rank - length_penalty - 10 beam_size - 100 min_length - 1000 max_length
+    # scores = -rank - length_penalty - 10 beam_size - 100 min_length - 1000 max_length - others,
+    # where others = coverage_penalty + no_repeat_ngram + attention_layer + attention_head + 2
+    # + the sum of suppressed_ids
     ("Range", ["START", "n_scalar", "STEP"], "ranks64", {}),
     ("Cast", ["ranks64"], "ranks", {"to": FLOAT}),
     ("Cast", ["beam_size"], "beam", {"to": FLOAT}),
@@ -78,7 +86,15 @@ NODES = [
     ("Mul", ["beam", "TEN"], "s1", {}),
     ("Mul", ["shortest", "HUNDRED"], "s2", {}),
     ("Mul", ["longest", "THOUSAND"], "s3", {}),
-    ("Sum", ["ranks", "length_penalty", "s1", "s2", "s3"], "cost", {}),
+    ("ReduceSum", ["suppressed_ids"], "suppressed", {"keepdims": 0}),
+    *[("Cast", [name], f"{name}_float", {"to": FLOAT}) for name in OTHERS],
+    (
+        "Sum",
+        ["ranks", "length_penalty", "s1", "s2", "s3", "coverage_penalty", "TWO_FLOAT"]
+        + [f"{name}_float" for name in OTHERS],
+        "cost",
+        {},
+    ),
     ("Neg", ["cost"], "row_scores", {}),
     ("Concat", ["batch", "n"], "scores_shape", {"axis": 0}),
     ("Expand", ["row_scores", "scores_shape"], "scores", {}),
@@ -100,6 +116,7 @@ CONSTANTS = {
     "START": np.array(0),
     "STEP": np.array(1),
     "PAD": np.int32(0),
+    "TWO_FLOAT": np.float32(2),
     "LARGE": np.int32(100_000),
     "TEN": np.float32(10),
     "HUNDRED": np.float32(100),
@@ -135,13 +152,19 @@ def copying_graph(left_out=(), renamed=None, extra_input=None) -> bytes:
     return model.SerializeToString()
 
 
+def _plain(value):
+    """A default as an exported manifest has it: 0.6 and not the nearest float32."""
+    plain = None if value is None else value.tolist()
+    return round(plain, 6) if isinstance(plain, float) else plain
+
+
 def graph_spec(left_out=()) -> GraphSpec:
     names = {INT: "int32", FLOAT: "float32"}
     return GraphSpec(
         opset=18,
         ir_version=10,
         inputs=[
-            TensorSpec(name, names[dtype], axes, None if value is None else value.tolist())
+            TensorSpec(name, names[dtype], axes, _plain(value))
             for name, dtype, axes, value in INPUTS
             if name not in left_out
         ],

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from serving import Translator
 from serving.__main__ import _format_ranked, _lines, main
+from serving.manifest import hash_files
 from serving.translation import Hypothesis, Translation
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -60,6 +62,72 @@ def test_translate_writes_ranked_hypotheses(run, shared_bundle):
     assert output == ("1\t1\t-20.0000\ta dog\n1\t2\t-21.0000\ta dog\n2\t1\t0.0000\t\n")
 
 
+def test_decoding_options_reach_the_graph(run, shared_bundle):
+    options = ["--coverage-penalty", 2, "--no-repeat-ngram", 5, "--suppress", "a", "--suppress"]
+    options += ["<unk>", "--attention-layer", 6, "--attention-head", -1, "--scores"]
+    output = run("translate", shared_bundle, *options, stdin=b"a dog\n")[1]
+    a = Translator.load(shared_bundle).target_tokenizer.piece_id("▁a")
+    assert output == f"-{0.6 + 10 + 2 + 5 + a + 3 + 6 - 1 + 2:.4f}\ta dog\n"
+    status, output, _ = run("attend", shared_bundle, "a dog", *options[:-1])
+    assert (status, output.splitlines()[0]) == (0, "a dog")
+
+
+def test_precision_chooses_the_graph(run, toolbox):
+    directory = toolbox.bundle()
+    (directory / "translate.int8.onnx").write_bytes(toolbox.copying_graph(("beam_size",)))
+    spec = toolbox.graph_spec
+    graphs = {"translate.onnx": spec(), "translate.int8.onnx": spec(("beam_size",))}
+    bundle = toolbox.bundle(graphs=graphs, files=hash_files(directory))
+    for precision, status in (("float32", 0), ("int8", 2)):
+        options = ["--precision", precision, "--beam-size", 2]
+        found = run("translate", bundle, *options, stdin=b"a dog\n")
+        assert found[0] == status
+        assert ("beam_size cannot be changed" in found[2]) == (precision == "int8")
+        assert run("attend", bundle, "a dog", "--precision", precision)[0] == 0
+    output = run("info", bundle)[1]
+    assert "graphs     translate.int8.onnx, translate.onnx\n" in output
+    assert "precision  float32, int8\n" in output
+
+
+class Chunks(io.StringIO):
+    """A stream that remembers what each flush sent."""
+
+    def __init__(self):
+        super().__init__()
+        self.sent = []
+
+    def reconfigure(self, **_):
+        pass
+
+    def flush(self):
+        self.sent.append(self.getvalue()[sum(map(len, self.sent)) :])
+
+
+def test_stream_writes_lines_while_they_grow(monkeypatch, shared_bundle):
+    def stream(self, text, **options):
+        assert options["no_repeat_ngram"] == 3
+        for part in (" one ", " one two\n", " one two\nthree"):
+            hypothesis = Hypothesis(f"{part}{text}" if part.endswith("three") else part, -1.0, ())
+            finished = part.endswith("three")
+            yield Translation(text, (), (hypothesis,), truncated=True, finished=finished)
+
+    output = Chunks()
+    monkeypatch.setattr(Translator, "stream", stream)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"x\ny\n")))
+    monkeypatch.setattr(sys, "stdout", output)
+    assert main(["translate", str(shared_bundle), "--stream", "--no-repeat-ngram", "3"]) == 0
+    line = ["one", " two", " three{}\n"]
+    assert [part for part in output.sent if part] == [
+        part.format(text) for text in "xy" for part in line
+    ]
+
+
+def test_stream_equals_greedy_translation(run, shared_bundle):
+    lines = "a dog\n\n나는 학교에 간다.\n".encode()
+    options = ["--stream", "--max-length", 4]  # one run, which this graph can do
+    assert run("translate", shared_bundle, *options, stdin=lines) == (0, lines.decode(), "")
+
+
 def test_translate_warns_about_lines_that_were_cut(run, shared_bundle):
     _, output, errors = run("translate", shared_bundle, stdin=b"cat " * 60 + b"\na dog\n")
     assert len(output.splitlines()) == 2
@@ -97,13 +165,19 @@ def test_info_describes_the_bundle(run, shared_bundle):
     [
         (["translate", "{bundle}", "--beam-size", 0], "beam_size is out of range"),
         (["translate", "{bundle}", "--window", 0], "window is out of range"),
+        (["translate", "{bundle}", "--suppress", "dog"], "Received the pieces ▁, d, o, g"),
+        (["translate", "{bundle}", "--precision", "int8"], "the bundle has no int8 graph"),
+        (["translate", "{bundle}", "--stream", "--beam-size", 2], "beam_size must be 1"),
+        (["translate", "{bundle}", "--stream", "--scores"], "Leave out --stream"),
+        (["translate", "{bundle}", "--stream", "--num-hypotheses", 2], "num_hypotheses is above"),
         (["translate", "nowhere"], "the manifest is missing"),
         (["info", "nowhere"], "the manifest is missing"),
         (["attend", "{bundle}", "a dog", "--png", "nowhere/map.png"], "No such file"),
     ],
 )
 def test_errors_are_one_line_and_status_two(run, shared_bundle, arguments, message):
-    status, _, errors = run(*(str(part).format(bundle=shared_bundle) for part in arguments))
+    arguments = [str(part).format(bundle=shared_bundle) for part in arguments]
+    status, _, errors = run(*arguments, stdin=b"a dog\n")
     assert status == 2
     assert errors.startswith("error: ")
     assert message in errors

@@ -1,5 +1,6 @@
 """The manifest: what is written is read back, and whatever is wrong with a bundle is said."""
 
+import dataclasses
 import json
 
 import pytest
@@ -36,9 +37,10 @@ def test_manifest_text_has_the_documented_keys(toolbox):
     content = json.loads((toolbox.bundle() / "manifest.json").read_text(encoding="utf-8"))
     assert list(content)[:3] == ["format_version", "producer", "model"]
     assert content["special_ids"] == {"pad": 0, "start": 1, "end": 2, "unknown": 3}
-    source, prefix, beam = content["graphs"]["translate.onnx"]["inputs"][:3]
+    source, prefix, suppressed, beam = content["graphs"]["translate.onnx"]["inputs"][:4]
     assert source == {"name": "source_ids", "dtype": "int32", "axes": ["batch", "source"]}
     assert prefix["default"] == [[0]]
+    assert suppressed["default"] == []
     assert beam == {"name": "beam_size", "dtype": "int32", "axes": [], "default": 1}
 
 
@@ -201,7 +203,24 @@ def test_unverified_read_checks_sizes_but_not_contents(toolbox):
     assert "wrong size" in problems_of(bundle, verify=False)[0]
 
 
-def test_write_refuses_what_read_would_refuse(toolbox, tmp_path):
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"beam_size": 1, "num_hypotheses": 2},
+        {"length_penalty": float("nan")},
+        {"coverage_penalty": -0.5},
+        {"coverage_penalty": float("inf")},
+        {"no_repeat_ngram": -1},
+    ],
+)
+def test_write_refuses_what_read_would_refuse(toolbox, tmp_path, values):
     with pytest.raises(BundleError, match="decoding defaults contradict"):
-        toolbox.bundle(decoding=DecodingDefaults(beam_size=1, num_hypotheses=2))
+        toolbox.bundle(decoding=DecodingDefaults(**values))
     assert not (tmp_path / "bundle" / "manifest.json").exists()
+
+
+def test_precisions_are_those_of_the_id_graphs(toolbox):
+    manifest = Manifest.read(toolbox.bundle())
+    assert manifest.precisions == ("float32",)
+    both = {name: toolbox.graph_spec() for name in ("translate.int8.onnx", "translate.onnx", "x")}
+    assert dataclasses.replace(manifest, graphs=both).precisions == ("float32", "int8")

@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -214,3 +215,71 @@ def test_tokenizer_files_refuses_an_unclear_directory(tmp_path, names):
         (tmp_path / name).touch()
     with pytest.raises(ValueError, match=f"Received {', '.join(names) or 'none'}"):
         tokenizer_files(tmp_path)
+
+
+def test_piece_id_is_the_opposite_of_pieces(tokenizer):
+    ids = [token for token in range(tokenizer.vocabulary_size) if token not in (0, 1, 2)]
+    assert [tokenizer.piece_id(piece) for piece in tokenizer.pieces(ids)] == ids
+    assert tokenizer.piece_id("<unk>") == 3
+    for text in ("no piece", "", "xyzzy"):
+        assert tokenizer.piece_id(text) is None
+
+
+def byte_ids(tokenizer, content):
+    return [tokenizer.piece_id(f"<0x{byte:02X}>") for byte in content]
+
+
+@pytest.mark.parametrize(
+    ("content", "num_open"),
+    [
+        (b"", 0),
+        (b"a", 0),
+        ("é".encode(), 0),
+        ("é".encode()[:1], 1),
+        ("한".encode()[:1], 1),
+        ("한".encode()[:2], 2),
+        ("한".encode(), 0),
+        ("🦊".encode()[:3], 3),
+        ("🦊".encode(), 0),
+        ("🦊".encode() + "🦊".encode()[:2], 2),
+        (b"\x80", 0),  # no character begins so
+        (b"\xff\xfe", 0),
+        (b"\xf0\x9fa", 0),  # broken off by an a
+        (b"\xe2\xe2", 1),
+    ],
+)
+def test_bytes_of_an_unfinished_character_are_not_settled(tokenizer, content, num_open):
+    before = tokenizer.encode("a dog")
+    ids = before + byte_ids(tokenizer, content)
+    assert tokenizer.num_settled(ids) == len(ids) - num_open
+    # Pad and start ids have no text: the bytes around them are one character.
+    spread = before + [token for part in byte_ids(tokenizer, content) for token in (part, 0, 1)]
+    open_places = 3 * num_open
+    assert tokenizer.num_settled(spread) == len(spread) - open_places
+
+
+def test_settled_text_never_changes(tokenizer):
+    generator = random.Random(5)
+    size = tokenizer.vocabulary_size
+    all_bytes = byte_ids(tokenizer, range(256))
+    fox = byte_ids(tokenizer, "🦊한é".encode())
+    held_back = 0
+    for _ in range(300):
+        ids = []
+        while len(ids) < 24:
+            kind = generator.randrange(4)
+            if kind == 0:
+                ids += [generator.randrange(size)]
+            elif kind == 1:
+                ids += generator.choices(all_bytes, k=generator.randrange(4))
+            elif kind == 2:
+                ids += fox
+            else:
+                ids += tokenizer.encode("▁ a dog")
+        ids = [token for token in ids if token != END_ID]
+        whole = tokenizer.decode(ids)
+        for length in range(len(ids)):
+            settled = tokenizer.num_settled(ids[:length])
+            held_back += settled < length
+            assert whole.startswith(tokenizer.decode(ids[:settled])), ids
+    assert held_back > 500

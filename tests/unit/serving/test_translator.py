@@ -1,5 +1,6 @@
 """The translator, on a graph that copies its source (see conftest.py)."""
 
+import dataclasses
 import itertools
 from concurrent.futures import ThreadPoolExecutor
 
@@ -28,18 +29,17 @@ class Recorder:
     def __getattr__(self, name):
         return getattr(self.session, name)
 
-    def run(self, names, feeds):
+    def run(self, names, feeds, run_options=None):
         self.feeds.append(feeds)
-        return self.session.run(names, feeds)
+        return self.session.run(names, feeds, run_options)
 
 
 @pytest.fixture
 def recorded(translator):
     """A translator and the list of what its session is fed."""
-    recorder = Recorder(translator._session)
-    again = Translator(
-        translator.manifest, translator.source_tokenizer, translator.target_tokenizer, recorder
-    )
+    recorder = Recorder(translator.graph.session)
+    tokenizers = translator.source_tokenizer, translator.target_tokenizer
+    again = Translator(translator.manifest, *tokenizers, recorder)
     return again, recorder.feeds
 
 
@@ -147,19 +147,57 @@ def test_n_best_hypotheses_are_returned_best_first(translator):
 
 def test_options_reach_the_graph_with_their_types(recorded):
     translator, feeds = recorded
+    [piece] = translator.target_tokenizer.encode("a")
     result = translator.translate(
-        TEXTS[0], beam_size=2, length_penalty=0.25, min_length=3, max_length=30
+        TEXTS[0],
+        beam_size=3,
+        num_hypotheses=2,
+        length_penalty=0.25,
+        coverage_penalty=2,
+        min_length=3,
+        max_length=30,
+        no_repeat_ngram=5,
+        suppressed_tokens=["a"],
+        attention_layer=6,
+        attention_head=7,
     )
-    assert result.score == pytest.approx(-(0.25 + 20 + 300 + 30000))
+    cost = 0.25 + 30 + 2 + 300 + 30000 + 5 + 6 + 7 + 2 + piece
+    assert result.score == pytest.approx(-cost, rel=1e-7)
     assert feeds[0].pop("source_ids").dtype == np.int32
     types = {name: (array.dtype.name, array.shape) for name, array in feeds[0].items()}
     assert types == {
+        "suppressed_ids": ("int32", (1,)),
         "beam_size": ("int32", ()),
         "num_hypotheses": ("int32", ()),
         "length_penalty": ("float32", ()),
+        "coverage_penalty": ("float32", ()),
         "min_length": ("int32", ()),
         "max_length": ("int32", ()),
+        "no_repeat_ngram": ("int32", ()),
+        "attention_layer": ("int32", ()),
+        "attention_head": ("int32", ()),
     }
+
+
+def test_only_what_differs_from_the_graph_is_fed(recorded):
+    translator, feeds = recorded
+    translator.translate(TEXTS[0], beam_size=1, no_repeat_ngram=0, suppressed_tokens=[])
+    translator.translate(TEXTS[0], beam_size=2, prefix="")
+    assert [feed.keys() - {"source_ids"} for feed in feeds] == [
+        set(),
+        {"beam_size"},
+    ]
+
+
+def test_input_of_unknown_default_is_always_fed(toolbox):
+    spec = toolbox.graph_spec()
+    inputs = [dataclasses.replace(tensor, default=None) for tensor in spec.inputs]
+    graphs = {"translate.onnx": dataclasses.replace(spec, inputs=inputs)}
+    translator = Translator.load(toolbox.bundle(graphs=graphs))
+    recorder = Recorder(translator.graph.session)
+    translator.graph.session = recorder
+    assert translator.translate(TEXTS[0]).text == TEXTS[0]
+    assert recorder.feeds[0].keys() == {tensor.name for tensor in inputs} - {"prefix_ids"}
 
 
 def test_options_left_out_take_the_manifest_defaults(toolbox):
@@ -193,6 +231,12 @@ def test_prefix_is_one_for_all_or_one_for_each(translator):
         ({"min_length": 9, "max_length": 8}, "min_length is above the longest output .8 tokens"),
         ({"min_length": 41}, "min_length is above the longest output .40 tokens"),
         ({"batch_size": 0}, "batch_size is out of range"),
+        ({"coverage_penalty": -0.5}, "coverage_penalty is out of range"),
+        ({"coverage_penalty": float("inf")}, "coverage_penalty is out of range"),
+        ({"no_repeat_ngram": -1}, "no_repeat_ngram is out of range"),
+        ({"no_repeat_ngram": 2**31}, "no_repeat_ngram is out of range"),
+        ({"attention_layer": 0.5}, "attention_layer is out of range"),
+        ({"attention_head": -2}, "attention_head is out of range; expected .* of at least -1"),
         ({"prefix": 3}, "prefix must be a str or a list of str"),
         ({"prefix": ["a", "b"]}, "prefix has the wrong length; expected one per text .1."),
         ({"prefix": "the cat", "max_length": 3}, "prefix 'the cat' is too long; .* than 3 pieces"),
@@ -284,7 +328,7 @@ def test_translate_iter_reads_no_further_than_its_window(translator):
         ({"texts": "one text"}, "texts must be an iterable of str"),
         ({"texts": [], "window": 0}, "window is out of range"),
         ({"texts": [], "beam_size": 0}, "beam_size is out of range"),
-        ({"texts": [], "prefix": ["a"]}, "prefix must be one str for all texts"),
+        ({"texts": [], "prefix": ["a"]}, "prefix must be one str"),
     ],
 )
 def test_translate_iter_checks_arguments_at_once(translator, arguments, message):
