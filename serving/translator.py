@@ -91,8 +91,8 @@ class Translator:
         Args:
             bundle: The directory that the exporter wrote.
             device: ``cpu`` or ``cuda``.
-            threads: CPU threads; None stands for every physical core. Each run of the graph keeps to
-                one thread, and a call runs so many batches at the same time; in float32 it makes
+            threads: CPU threads; None stands for every physical core. Each run of the graph keeps
+                to one thread, and a call runs so many batches at the same time; in float32 it makes
                 its batches smaller for that. Two threads on two halves of a batch were faster than
                 one thread on all of it by 1.4 (16 texts, greedy) to 2 (64 texts), and two threads
                 inside each run by 0.9 to 1.3; a single text took 1.1 to 1.3 times as long with
