@@ -1,6 +1,5 @@
 """Translates text with an exported bundle; needs neither Keras nor TensorFlow."""
 
-import contextlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,21 +8,14 @@ from typing import Any, Unpack, overload
 
 import onnxruntime as ort
 
-from serving.batches import run_rows
 from serving.graph import Graph
 from serving.manifest import INT8_GRAPH, TRANSLATE_GRAPH, BundleError, Manifest
 from serving.options import DecodingOptions, SearchOptions, resolve_options
 from serving.parallel import physical_cores
+from serving.pipeline import Pipeline
 from serving.problems import check_count, raise_problems
 from serving.progress import ProgressLine, wants_progress
-from serving.rows import (
-    check_prefixes,
-    check_texts,
-    empty_translation,
-    encode_prefixes,
-    make_rows,
-    read_translation,
-)
+from serving.rows import check_prefixes, check_texts, encode_prefixes
 from serving.session import (
     check_device,
     check_session,
@@ -31,7 +23,6 @@ from serving.session import (
     choose_graph,
     open_session,
 )
-from serving.stream import grow
 from serving.tokenizer import Tokenizer
 from serving.translation import Translation
 
@@ -76,7 +67,8 @@ class Translator:
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
         self.graph = Graph(session, manifest.graphs[graph], graph != INT8_GRAPH)
-        self._workers = workers
+        tokenizers = source_tokenizer, target_tokenizer
+        self._pipeline = Pipeline(self.graph, *tokenizers, manifest.limits, workers)
 
     @classmethod
     def load(
@@ -92,11 +84,11 @@ class Translator:
             bundle: The directory that the exporter wrote.
             device: ``cpu`` or ``cuda``.
             threads: CPU threads; None stands for every physical core. Each run of the graph keeps
-                to one thread, and a call runs so many batches at the same time; in float32 it makes
-                its batches smaller for that. Two threads on two halves of a batch were faster than
-                one thread on all of it by 1.4 (16 texts, greedy) to 2 (64 texts), and two threads
-                inside each run by 0.9 to 1.3; a single text took 1.1 to 1.3 times as long with
-                two. With many callers at once, use 1.
+                to one thread, and a call runs so many batches at the same time; in float32 it
+                makes its batches smaller for that. On two cores, two halves of a batch were faster
+                than all of it on one thread by 1.4 (16 texts, greedy) to 2 (64 texts), and two
+                threads inside each run by 0.9 to 1.3; a single text took 1.1 to 1.3 times as long
+                with two. With many callers at once, use 1.
             precision: ``float32``, or ``int8`` where the bundle holds int8 graphs: smaller and
                 faster. Activations then share one scale per batch, so a translation may depend a
                 little on the texts that share its batch.
@@ -170,7 +162,7 @@ class Translator:
         checked, forced = self._check("translate", options, prefix, len(listed), problems)
         shown = wants_progress(progress, -(-len(listed) // batch_size))
         with ProgressLine(len(listed), shown) as line:
-            results = self._translate(listed, forced, checked, batch_size, line)
+            results = self._pipeline.translate(listed, forced, checked, batch_size, line)
         return results[0] if isinstance(texts, str) else results
 
     def translate_iter(
@@ -248,7 +240,7 @@ class Translator:
         elif self.manifest.decoding.beam_size != 1:
             options["beam_size"] = 1
         checked, [forced] = self._check("stream", options, prefix, None, problems)
-        return self._grow(text, forced, checked)
+        return self._pipeline.grow(text, forced, checked)
 
     def _check(
         self, method: str, options: dict[str, Any], prefix: Any, count: int | None, problems
@@ -277,40 +269,5 @@ class Translator:
                 problems: list[str] = []
                 check_texts(chunk, problems)
                 raise_problems("Translator.translate_iter", problems)
-                yield from self._translate(chunk, [forced] * len(chunk), options, batch_size, line)
-
-    def _grow(self, text, forced, options) -> Iterator[Translation]:
-        limits = self.manifest.limits
-        [row] = make_rows([text], [forced], self.source_tokenizer, limits.max_source_length)
-        if row is None:
-            yield empty_translation(text, options.return_attention)
-            return
-        longest = limits.max_target_length
-        for output, finished in grow(self.graph, row, options, longest, self.target_tokenizer):
-            yield self._read(text, row, output, finished)
-
-    def _translate(
-        self,
-        texts: list[str],
-        prefixes: list[list[int]],
-        options: DecodingOptions,
-        batch_size: int,
-        line: ProgressLine,
-    ) -> list[Translation]:
-        limits = self.manifest.limits
-        rows = make_rows(texts, prefixes, self.source_tokenizer, limits.max_source_length)
-        results = [
-            empty_translation(text, options.return_attention) if row is None else None
-            for text, row in zip(texts, rows, strict=True)
-        ]
-        line.advance(sum(row is None for row in rows))
-        found = run_rows(self.graph, rows, options, batch_size, self._workers)
-        with contextlib.closing(found):
-            for index, output in found:
-                results[index] = self._read(texts[index], rows[index], output)
-                line.advance(1)
-        return results
-
-    def _read(self, text, row, output, finished=True) -> Translation:
-        tokenizers = self.source_tokenizer, self.target_tokenizer
-        return read_translation(text, row, output, *tokenizers, finished)
+                prefixes = [forced] * len(chunk)
+                yield from self._pipeline.translate(chunk, prefixes, options, batch_size, line)
