@@ -42,8 +42,9 @@ def change_output(monkeypatch, name, change):
 
 
 def test_gate_passes_an_honest_export(quick, tmp_path):
-    manifest, comparisons = export_again(quick, tmp_path / "bundle")
-    assert Manifest.read(tmp_path / "bundle") == manifest
+    result = export_again(quick, tmp_path / "bundle")
+    comparisons = result.comparisons
+    assert Manifest.read(tmp_path / "bundle") == result.manifest
     assert {(c.artefact, c.beam_size) for c in comparisons} == {
         ("SavedModel", 1),
         ("ONNX", 1),
