@@ -78,7 +78,16 @@ class TranslationModule(tf.Module):
 
     def _translate_ids(self, source_ids, *options):
         names = [name for name, _, _ in self.inputs[1:]]
-        return self._model().search(source_ids, **dict(zip(names, options, strict=True)))
+        return self._search(source_ids, **dict(zip(names, options, strict=True)))
+
+    def _search(self, source_ids, **options):
+        """The model's search. A batch without rows runs one, and gives none: onnxruntime's GRU and
+        LSTM nodes crash the process on a batch of 0.
+        """
+        batch, width = tf.unstack(tf.shape(source_ids))
+        extra = tf.fill([tf.maximum(1 - batch, 0), width], END_ID)
+        result = self._model().search(tf.concat([source_ids, extra], axis=0), **options)
+        return {name: value[:batch] for name, value in result.items()}
 
     def _text_and_score(self, text):
         result = self._translate(text)
@@ -120,7 +129,7 @@ class TranslationModule(tf.Module):
         source_ids = tf.where(~present & first, END_ID, source["ids"])  # a token in each row
         defaults = vars(self.defaults)
         known = {name: defaults[name] for name in self._model().search_options if name in defaults}
-        result = self._model().search(source_ids, **known)
+        result = self._search(source_ids, **known)
         best = {name: value[:, 0] for name, value in result.items()}
         ids = best["ids"]  # (B, steps)
         spoken = present & tf.sequence_mask(best["lengths"], tf.shape(ids)[1])

@@ -92,6 +92,12 @@ def test_onnx_batch_matches_singles(sessions, variant):
         np.testing.assert_allclose(batch["scores"][index], single["scores"][0], atol=1e-4)
 
 
+@pytest.mark.parametrize("beam_size", [1, 3])
+def test_onnx_batch_of_nothing_gives_nothing(sessions, variant, beam_size):
+    result = run_onnx(sessions(variant), np.zeros((0, 3), "int32"), beam_size=beam_size)
+    assert {value.shape[0] for value in result.values()} == {0}
+
+
 def test_translator_matches_keras_text(exported, variant, lines):
     made = exported(variant)
     source, target = load_tokenizers(made.checkpoint)
