@@ -60,6 +60,8 @@ def encode_prefixes(
     prefixes: list[str], tokenizer: Tokenizer, longest: int, problems: list[str]
 ) -> list[list[int]]:
     """Returns the ids of prefixes; ``problems`` grows when one has not fewer than ``longest``."""
+    if not any(prefixes):
+        return [[]] * len(prefixes)
     encode = functools.cache(tokenizer.encode)
     encoded = [encode(prefix) for prefix in prefixes]
     too_long = [index for index, ids in enumerate(encoded) if len(ids) >= longest]

@@ -1,4 +1,4 @@
-"""A translation that grows: the graph runs for a few tokens, then again for more of them."""
+"""A translation that grows: the graph runs for a few tokens, then for more and more of them."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -11,20 +11,20 @@ from serving.rows import Row
 from serving.tokenizer import END_ID, Tokenizer
 
 FIRST_TOKENS = 4  # of the first run
-GROWTH = 3  # of the tokens that a run adds; all runs together cost 1.7 to 1.9 plain ones
+GROWTH = 2  # of the tokens that a run adds; all runs together take twice as long as one
 
 
 def grow(
     graph: Graph, row: Row, options: DecodingOptions, longest: int, target_tokenizer: Tokenizer
 ) -> Iterator[tuple[dict[str, np.ndarray], bool]]:
-    """Runs greedy search for 4 tokens, then for 12 more, 36 more, and so on until it ends.
+    """Runs greedy search for 4 tokens, then for 12, 28, and so on until it ends.
 
-    Each run gets the tokens of the one before as its prefix. A forced token is computed like one
-    that is chosen, so the last run gives exactly what one run for all tokens would.
+    Each run begins at the beginning and finds the tokens of the one before again, since the same
+    computation gives the same bits. So the last one is a plain run for all tokens.
 
     Args:
-        graph: The graph; it needs the inputs ``prefix_ids`` and ``max_length``.
-        row: The text. The tokens of its own prefix belong to the first run.
+        graph: The graph; it needs the input ``max_length``.
+        row: The text. The tokens of its prefix belong to the first run.
         options: With a beam size of 1.
         longest: Most tokens that the model makes.
         target_tokenizer: Tells which tokens have their final text; the others are left out of
@@ -35,18 +35,17 @@ def grow(
     """
     limit = min(options.max_length or 2 * len(row.source_ids) + 10, longest)
     added = FIRST_TOKENS
+    length = len(row.prefix_ids) + added
     while True:
-        length = len(row.prefix_ids) + added
         # The last run has the caller's own limit: the graph's rule is the one that counts.
         last = length >= limit
         chosen = options if last else dataclasses.replace(options, max_length=length)
         output = {name: array[0] for name, array in graph.run([row], chosen).items()}
         ids = output["ids"][0, : output["lengths"][0]].tolist()
-        last = last or END_ID in ids or len(ids) < length
-        if last:
+        if last or END_ID in ids:
             yield output, True
             return
         output["lengths"] = np.array([target_tokenizer.num_settled(ids)])
         yield output, False
-        row = dataclasses.replace(row, prefix_ids=tuple(ids))
         added *= GROWTH
+        length += added

@@ -111,7 +111,8 @@ class Tokenizer:
         Raises:
             ValueError: An id lies outside the vocabulary.
         """
-        return [self._processor.id_to_piece(i) for i in self._readable(ids, "Tokenizer.pieces")]
+        pieces = self._pieces
+        return [pieces[token] for token in self._readable(ids, "Tokenizer.pieces")]
 
     def piece_id(self, piece: str) -> int | None:
         """Returns the id of a piece as `pieces` spells it; None for what is no piece."""
@@ -156,6 +157,10 @@ class Tokenizer:
             if token not in (PAD_ID, START_ID):
                 kept.append(token)
         return kept
+
+    @cached_property
+    def _pieces(self) -> list[str]:
+        return self._processor.id_to_piece(list(range(self._size)))
 
     @cached_property
     def _sampler(self) -> SubwordSampler:

@@ -1,12 +1,15 @@
 """Decoding options: which values are taken, and what suppressed tokens stand for."""
 
 import dataclasses
+import io
 
 import pytest
+import sentencepiece
 
 from serving import Translator
 from serving.manifest import DecodingDefaults, ModelInfo
 from serving.options import DecodingOptions, SearchOptions, suppressed_ids
+from serving.tokenizer import Tokenizer
 
 
 @pytest.fixture
@@ -61,6 +64,24 @@ def test_text_that_is_not_one_piece_is_an_error_that_names_the_pieces(tokenizer,
         f"suppressed_tokens has {token!r}; expected one piece of the target vocabulary. "
         f"Received the pieces {pieces}. Suppress one of them, spelled so."
     ]
+
+
+def test_word_that_is_unknown_as_a_whole_is_an_error():
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["a dog", "the cat"]),
+        model_writer=model,
+        vocab_size=30,
+        hard_vocab_limit=False,
+        add_dummy_prefix=False,
+        minloglevel=2,
+        **{"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3},
+    )
+    tokenizer = Tokenizer(model.getvalue())
+    assert tokenizer.encode("☃") == [3]
+    problems = []
+    assert suppressed_ids(["☃"], tokenizer, problems) == ()
+    assert "Received the pieces <unk>" in problems[0]
 
 
 @pytest.mark.parametrize("tokens", ["a", b"a", 5, ["a", 5], [None]])

@@ -159,12 +159,18 @@ def endless_session():
 def test_onnxruntime_stops_in_the_middle_of_a_loop(capfd):
     session = endless_session()
 
+    started = threading.Semaphore(0)
+
     def run(trips, options):
+        started.release()
         return session.run(None, {"trips": np.array(trips)}, options)
 
-    begin = time.monotonic()
-    results = in_order(run, [1, 1, 1, 1, 1, 2**60, 2**60], 2)
+    results = in_order(run, [1] + [2**60] * 9, 2)
     next(results)
+    for _ in range(3):
+        assert started.acquire(timeout=10)
+    time.sleep(0.05)  # both endless runs are inside onnxruntime
+    begin = time.monotonic()
     results.close()
     assert time.monotonic() - begin < 10
     assert capfd.readouterr().err == ""

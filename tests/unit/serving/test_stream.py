@@ -28,6 +28,7 @@ class GreedySession:
         return getattr(self.session, name)
 
     def run(self, names, feeds, run_options=None):
+        assert feeds.get("beam_size", 1) == 1
         source = feeds["source_ids"]
         prefix = feeds.get("prefix_ids", np.zeros((1, 0), np.int32))[0].tolist()
         limit = int(feeds.get("max_length", 0)) or min(2 * source.shape[1] + 10, 40)
@@ -95,13 +96,16 @@ def check_growth(parts, whole):
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5, 15, 16, 17, 39, 40, 50])
 def test_last_part_is_the_translation(streaming, length):
-    translator, _ = streaming([*range(10, 9 + length), 2])
+    translator, session = streaming([*range(10, 9 + length), 2])
     text = "the cat sleeps on the mat. " * 2
     whole = translator.translate(text, return_attention=True)
     assert len(whole.tokens) == min(length, 40)
+    session.lengths.clear()
     parts = list(translator.stream(text, return_attention=True))
     check_growth(parts, whole)
     np.testing.assert_array_equal(parts[-1].attention, whole.attention)
+    # No run comes after the one that finds the end.
+    assert session.lengths == [end for end in (4, 12, 28) if end < length] + [min(length, 40)]
     for part in parts:
         assert part.attention.shape == (len(part.tokens), len(part.source_tokens))
 
@@ -109,22 +113,22 @@ def test_last_part_is_the_translation(streaming, length):
 def test_runs_become_longer(streaming):
     translator, session = streaming([*range(10, 60)])
     parts = list(translator.stream("the cat sleeps on the mat. " * 2))
-    assert session.lengths == [4, 16, 40]
-    assert [len(part.tokens) for part in parts] == [4, 16, 40]
+    assert session.lengths == [4, 12, 28, 40]
+    assert [len(part.tokens) for part in parts] == [4, 12, 28, 40]
 
 
-@pytest.mark.parametrize("options", [{"max_length": 3}, {"max_length": 4}, {"max_length": 9}])
-def test_length_limits_hold(streaming, options):
+@pytest.mark.parametrize("lengths", [[3], [4], [4, 9], [4, 12], [4, 12, 13]])
+def test_length_limits_hold(streaming, lengths):
     translator, session = streaming([*range(10, 60)])
-    parts = list(translator.stream("a dog", **options))
-    assert session.lengths[-1] == options["max_length"]
-    check_growth(parts, translator.translate("a dog", **options))
+    parts = list(translator.stream("a dog", max_length=lengths[-1]))
+    assert session.lengths == lengths
+    check_growth(parts, translator.translate("a dog", max_length=lengths[-1]))
 
 
 def test_length_rule_of_the_model_holds(streaming):
     translator, session = streaming([*range(10, 60)])
     parts = list(translator.stream("a"))
-    assert session.lengths == [4, 2 * len(parts[0].source_tokens) + 10]
+    assert session.lengths == [4, 12, 2 * len(parts[0].source_tokens) + 10]
     check_growth(parts, translator.translate("a"))
 
 
@@ -215,10 +219,22 @@ def test_wrong_argument_is_an_error_at_once(streaming, arguments, message):
         translator.stream(**{"text": "a"} | arguments)
 
 
-@pytest.mark.parametrize("name", ["prefix_ids", "max_length"])
-def test_graph_without_the_inputs_cannot_stream(toolbox, name):
+def test_graph_without_max_length_cannot_stream(toolbox):
+    lacks = ["max_length"]
     bundle = toolbox.bundle(
-        graphs={"translate.onnx": toolbox.graph_spec([name])}, graph=toolbox.copying_graph([name])
+        graphs={"translate.onnx": toolbox.graph_spec(lacks)}, graph=toolbox.copying_graph(lacks)
     )
-    with pytest.raises(ValueError, match=f"stream: {name} is no input of this bundle's graph"):
+    with pytest.raises(ValueError, match="stream: a stream needs max_length, which this bundle's"):
         Translator.load(bundle).stream("a")
+
+
+def test_graph_without_prefix_streams(toolbox, streaming):
+    lacks = ["prefix_ids"]
+    translator, session = streaming(
+        [*range(10, 60)],
+        graphs={"translate.onnx": toolbox.graph_spec(lacks)},
+        graph=toolbox.copying_graph(lacks),
+    )
+    text = "the cat sleeps on the mat. " * 2
+    check_growth(list(translator.stream(text)), translator.translate(text))
+    assert len(session.lengths) == 5
