@@ -51,7 +51,7 @@ def main(arguments=None):
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
-    _print_table(console, result.comparisons)
+    _print_table(console, result.findings)
     _print_int8(console, result.int8)
     size = sum(info.bytes for info in result.manifest.files.values())
     seconds = time.perf_counter() - started
@@ -83,17 +83,17 @@ def _print_int8(console, report):
     console.print(f"int8 {'written' if report.written else 'not written'}: {report.reason}")
 
 
-def _print_table(console, comparisons):
+def _print_table(console, findings):
+    """The lines of `parity.md`."""
     from rich.table import Table
 
+    from export.gate.findings import COLUMNS, OK
+
     table = Table(title="parity with Keras")
-    for column in ("artefact", "beam", "sentences", "ids differ", "ties", "scores", "attention"):
-        table.add_column(column, justify="left" if column == "artefact" else "right")
-    for item in comparisons:
-        numbers = [item.beam_size, item.rows, len(item.different), len(item.ties)]
-        largest = [item.largest.get(name) for name in ("scores", "attention")]
-        shown = ["–" if value is None else f"{value:.1e}" for value in largest]
-        table.add_row(item.artefact, *map(str, numbers), *shown)
+    for column in COLUMNS:
+        table.add_column(column, justify="right" if column in ("largest", "mean") else "left")
+    for finding in findings:
+        table.add_row(*finding.cells(), style=None if finding.verdict == OK else "bold")
     console.print(table)
 
 

@@ -13,16 +13,30 @@ from export.text_onnx import TEXT_GRAPH
 from serving.manifest import TRANSLATE_GRAPH, DecodingDefaults
 
 PENALTY = DecodingDefaults().length_penalty
+_DEFAULTS = {**NO_CONSTRAINT, **vars(DecodingDefaults())}
+_FLOATS = ("length_penalty", "coverage_penalty")
 
 
-def _request(source_ids, beam_size):
-    """What is asked of every id graph: all hypotheses of a beam."""
-    return {
-        "source_ids": np.asarray(source_ids, "int32"),
-        "beam_size": np.array(beam_size, "int32"),
-        "num_hypotheses": np.array(beam_size, "int32"),
-        "length_penalty": np.array(PENALTY, "float32"),
+def _request(beam_size, options):
+    """What is asked of every id graph: all hypotheses of a beam, by name."""
+    values = {
+        "beam_size": beam_size,
+        "num_hypotheses": beam_size,
+        "length_penalty": PENALTY,
+        **options,
     }
+    return {
+        name: np.asarray(value, "float32" if name in _FLOATS else "int32")
+        for name, value in values.items()
+    }
+
+
+def _open(path, custom_ops=False):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    if custom_ops:
+        options.register_custom_ops_library(custom_ops_library())
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 class OnnxArtefact:
@@ -30,41 +44,37 @@ class OnnxArtefact:
 
     def __init__(self, bundle, graph=TRANSLATE_GRAPH, name="ONNX"):
         self.name = name
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        self._session = onnxruntime.InferenceSession(
-            str(Path(bundle) / graph), options, providers=["CPUExecutionProvider"]
-        )
-        self._outputs = [output.name for output in self._session.get_outputs()]
+        self.session = _open(Path(bundle) / graph)
+        self._outputs = [output.name for output in self.session.get_outputs()]
 
-    def translate_ids(self, source_ids, beam_size):
+    def translate_ids(self, source_ids, beam_size, **options):
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""
-        arrays = self._session.run(self._outputs, _request(source_ids, beam_size))
+        feeds = {"source_ids": np.asarray(source_ids, "int32"), **_request(beam_size, options)}
+        arrays = self.session.run(self._outputs, feeds)
         return dict(zip(self._outputs, arrays, strict=True))
 
 
 class TextOnnxArtefact:
-    """`translate_text.onnx` in onnxruntime."""
+    """A text graph in onnxruntime, `translate_text.onnx` unless another is named."""
 
-    name = "text ONNX"
+    def __init__(self, bundle, graph=TEXT_GRAPH, name="text ONNX"):
+        self.name = name
+        self.session = _open(Path(bundle) / graph, custom_ops=True)
+        self._outputs = [output.name for output in self.session.get_outputs()]
 
-    def __init__(self, bundle):
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.register_custom_ops_library(custom_ops_library())
-        self._session = onnxruntime.InferenceSession(
-            str(Path(bundle) / TEXT_GRAPH), options, providers=["CPUExecutionProvider"]
-        )
-
-    def translate(self, texts, beam_size):
-        """Translations of texts and their scores, as two lists."""
+    def run(self, texts, beam_size):
+        """A dict of arrays, each output under its name."""
         feeds = {
             "text": np.array(texts, object),
             "beam_size": np.array(beam_size, "int32"),
             "length_penalty": np.array(PENALTY, "float32"),
         }
-        translations, scores = self._session.run(["translation", "score"], feeds)
-        return translations.tolist(), scores.tolist()
+        return dict(zip(self._outputs, self.session.run(self._outputs, feeds), strict=True))
+
+    def translate(self, texts, beam_size):
+        """Translations of texts and their scores, as two lists."""
+        result = self.run(texts, beam_size)
+        return result["translation"].tolist(), result["score"].tolist()
 
 
 class SavedModelArtefact:
@@ -75,12 +85,12 @@ class SavedModelArtefact:
     def __init__(self, bundle):
         # The loaded object owns the variables that its signatures use.
         self._loaded = tf.saved_model.load(str(Path(bundle) / "saved_model" / "1"))
-        self._signatures = self._loaded.signatures
+        self.signatures = self._loaded.signatures
 
-    def translate_ids(self, source_ids, beam_size):
+    def translate_ids(self, source_ids, beam_size, **options):
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""
-        signature = self._signatures["translate_ids"]
-        values = {**NO_CONSTRAINT, **vars(DecodingDefaults()), **_request(source_ids, beam_size)}
+        signature = self.signatures["translate_ids"]
+        values = {**_DEFAULTS, **_request(beam_size, options), "source_ids": source_ids}
         inputs = signature.structured_input_signature[1]
         tensors = {name: tf.constant(values[name], spec.dtype) for name, spec in inputs.items()}
         result = signature(**tensors)
@@ -88,12 +98,19 @@ class SavedModelArtefact:
 
     def translate_text(self, texts):
         """Translations of texts, by the signature that TF Serving calls."""
-        result = self._signatures["serving_default"](text=tf.constant(texts, tf.string))
+        result = self.signatures["serving_default"](text=tf.constant(texts, tf.string))
         return [text.decode("utf-8") for text in result["text"].numpy()]
 
 
-def keras_translate(model, source_ids, beam_size):
-    """The reference: the model itself, with the same options."""
-    return model.translate_ids(
-        source_ids, beam_size=beam_size, num_hypotheses=beam_size, length_penalty=PENALTY
-    )
+def keras_translate(model, source_ids, beam_size, **options):
+    """The reference: the model itself, with the same options.
+
+    Every option is given, defaults too, so that all calls with one beam size share one trace.
+    """
+    values = {name: _DEFAULTS[name] for name in model.search_options} | {
+        **options,
+        "beam_size": beam_size,
+        "num_hypotheses": beam_size,
+        "length_penalty": PENALTY,
+    }
+    return model.translate_ids(source_ids, **values)

@@ -29,20 +29,21 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     """
     import zoo
     from export import artefacts, parity
-    from export.bundle import BEAM_SIZES
+    from export.gate.translations import BEAM_SIZES
+    from export.golden import source_rows
     from serving.tokenizer import load_tokenizers
 
     model, _ = zoo.load_checkpoint(checkpoint)
     source, _ = load_tokenizers(bundle)
-    limit = model.config.max_source_length
+    limit, family = model.config.max_source_length, type(model).__name__.lower()
     texts = sorted(texts, key=lambda text: len(source.encode(text)))
     found = [artefacts.SavedModelArtefact(bundle), artefacts.OnnxArtefact(bundle)]
     comparisons = []
     for beam_size in BEAM_SIZES:
-        results = [parity.Comparison(artefact.name, beam_size) for artefact in found]
+        results = [parity.Comparison(artefact.name, beam_size, family=family) for artefact in found]
         starts = range(0, len(texts), batch_size)
         for start in track(starts, f"beam {beam_size}"):
-            _, rows = parity.source_rows(source, texts[start : start + batch_size], limit)
+            _, rows = source_rows(source, texts[start : start + batch_size], limit)
             if not len(rows):
                 continue
             expected = artefacts.keras_translate(model, rows, beam_size)
@@ -77,7 +78,10 @@ def main(arguments=None):
     for item in comparisons:
         search = "greedy" if item.beam_size == 1 else f"beam {item.beam_size}"
         same = f"{item.rows - len(item.different) - len(item.ties)} of {item.rows}"
-        largest = ", ".join(f"{name} within {v:.1e}" for name, v in sorted(item.largest.items()))
+        largest = ", ".join(
+            f"{name} within {difference.largest:.1e}"
+            for name, difference in sorted(item.differences.items())
+        )
         print(f"Keras = {item.artefact:10} {search:6}: {same} with the same ids; {largest}")
         for kind, entries in (("tie", item.ties), ("DIFFERENT", item.different)):
             for entry in entries:

@@ -43,16 +43,40 @@ def convert(module, defaults, metadata=None):
     Raises:
         RuntimeError: the graph holds an operation that ONNX lacks, or that onnxruntime refuses.
     """
-    model, messages = trace(module.translate_ids.python_function, module.id_signature())
-    for rewrite in PASSES:
-        rewrite(model)
+    model, messages = _rewritten(module.translate_ids.python_function, module.id_signature())
     _name_axes(model, module.inputs)
     _add_defaults(model, module.inputs, defaults)
-    model.ir_version = IR_VERSION
     model.producer_name = "attention-zoo"
     onnx.helper.set_model_props(model, metadata or {})
-    _check(model, module.inputs, messages)
+    _check(model, [name for name, _, _ in module.inputs], messages)
     return model
+
+
+def convert_function(function, signature):
+    """Converts any function in the same way, with names and axes as they come.
+
+    Args:
+        function: of TensorFlow tensors, to a dict of them.
+        signature: list of `tf.TensorSpec`.
+
+    Returns:
+        An `onnx.ModelProto`, checked and loadable.
+
+    Raises:
+        RuntimeError: as `convert`.
+    """
+    model, messages = _rewritten(function, signature)
+    _check(model, [spec.name for spec in signature], messages)
+    return model
+
+
+def _rewritten(function, signature):
+    """`trace`, and every pass over what it gives."""
+    model, messages = trace(function, signature)
+    for rewrite in PASSES:
+        rewrite(model)
+    model.ir_version = IR_VERSION
+    return model, messages
 
 
 def describe(model, inputs, defaults):
@@ -148,7 +172,7 @@ def _check(model, expected, messages):
     """tf2onnx only logs what it cannot convert: check, load and compare the names."""
     found = list(dict.fromkeys(messages))
     inputs = [value.name for value in model.graph.input]
-    if inputs != [name for name, _, _ in expected]:
+    if inputs != expected:
         found.append(f"unexpected graph inputs {inputs}; a tensor was captured from outside")
     try:
         onnx.checker.check_model(model, full_check=True)

@@ -1,11 +1,13 @@
 """Bundles exported from small models with random weights, one of each kind, made on demand."""
 
 import io
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
 import sentencepiece
 
@@ -119,3 +121,16 @@ def exported(tmp_path_factory):
         return made[name]
 
     return export
+
+
+@pytest.fixture
+def quick(exported, monkeypatch):
+    """A checkpoint whose conversions are remembered, so that an export takes seconds."""
+    made = exported("seq2seq_gru")
+    path = made.bundle / "translate.onnx"
+    monkeypatch.setattr("export.bundle.convert", lambda *_: onnx.load(path))
+    saved = made.bundle / "saved_model"
+    monkeypatch.setattr(
+        "export.bundle.write_saved_model", lambda _, to: shutil.copytree(saved, to) / "1"
+    )
+    return made

@@ -1,64 +1,109 @@
 """The parity gate refuses what it should, and leaves nothing behind."""
 
 import json
+import re
 import shutil
+from types import SimpleNamespace
 
 import keras.src.export.tf2onnx_lib
 import numpy as np
-import onnx
 import pytest
 import tf2onnx.tfonnx
 
 import export.bundle
+import export.gate.check
 from export import artefacts, parity
+from export.__main__ import main as export_main
 from export.bundle import export_bundle
 from export.compare import main as compare_main
+from export.gate.findings import Finding
+from export.gate.texts import compare_texts
+from export.gate.translations import some_options
+from export.golden import source_rows
+from export.int8_gate import Int8Report
 from serving.manifest import BundleError, Manifest
 from serving.tokenizer import load_tokenizers
-
-
-@pytest.fixture
-def quick(exported, monkeypatch):
-    """A checkpoint whose conversion is remembered, so that an export takes a second."""
-    made = exported("seq2seq_gru")
-    path = made.bundle / "translate.onnx"
-    monkeypatch.setattr(export.bundle, "convert", lambda *_: onnx.load(path))
-    return made
+from serving.translator import Translator
 
 
 def export_again(made, directory, **options):
     return export_bundle(made.checkpoint, directory, report=lambda line: None, **options)
 
 
-def change_output(monkeypatch, name, change):
-    """Makes the ONNX artefact give something else in one of its outputs."""
+def change_output(monkeypatch, name, change, when=lambda rows, options: True):
+    """Makes the ONNX artefact give something else in one of its outputs, in some requests."""
     original = artefacts.OnnxArtefact.translate_ids
 
-    def changed(self, source_ids, beam_size):
-        result = original(self, source_ids, beam_size)
-        return {**result, name: change(result[name])}
+    def changed(self, source_ids, beam_size, **options):
+        result = original(self, source_ids, beam_size, **options)
+        if when(len(source_ids), options):
+            result[name] = change(result[name])
+        return result
 
     monkeypatch.setattr(artefacts.OnnxArtefact, "translate_ids", changed)
 
 
-def test_gate_passes_an_honest_export(quick, tmp_path):
-    result = export_again(quick, tmp_path / "bundle")
-    comparisons = result.comparisons
-    assert Manifest.read(tmp_path / "bundle") == result.manifest
-    assert {(c.artefact, c.beam_size) for c in comparisons} == {
-        ("SavedModel", 1),
-        ("ONNX", 1),
-        ("SavedModel", 4),
-        ("ONNX", 4),
-    }
-    assert all(c.rows > 10 and not c.different for c in comparisons)
+@pytest.fixture
+def report(exported):
+    """`parity.json` of an honest export."""
+    path = exported("seq2seq_gru").bundle / "parity.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_gate_passes_an_honest_export(report):
+    found = report["comparisons"]
+    settings = ("one batch", "each row alone", "32 rows, most padding", "all options")
+    assert [(c["artefact"], c["beam_size"], c["setting"]) for c in found] == [
+        (artefact, beam_size, setting)
+        for beam_size in (1, 4)
+        for artefact in ("SavedModel", "ONNX")
+        for setting in settings
+    ]
+    assert all(c["rows"] > 10 and not c["different"] for c in found)
+    assert {c["rows"] for c in found if c["setting"].startswith("32")} == {32}
+    assert {finding["verdict"] for finding in report["findings"]} == {"ok"}
+    assert not report["int8"]["written"]
+
+
+def test_report_for_people_holds_every_finding(exported, report):
+    bundle = exported("seq2seq_gru").bundle
+    assert {"parity.json", "parity.md"} <= Manifest.read(bundle).files.keys()
+    text = (bundle / "parity.md").read_text(encoding="utf-8")
+    assert text.startswith("# Parity of seq2seq_tiny with Keras\n")
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 + len(report["findings"])
+    assert {len(row) for row in rows} == {7}
+    cells = {tuple(row[:3]): row[3:] for row in rows}
+    logits = next(item for item in report["findings"] if item["compared"] == "step logits")
+    assert 0 < logits["largest"] <= logits["tolerance"]
+    shown = [f"{logits[name]:.1e}" for name in ("largest", "mean", "tolerance")]
+    assert cells["| ONNX probe", "float32", "step logits"] == [*shown, "ok |"]
+    for name in ("translate.onnx", "translate_text.onnx"):
+        assert (f"| {name}", "float32", "weights, bit for bit") in cells
+        assert (f"| {name}", "float32", "names, dtypes, axes, defaults") in cells
+    assert "not written: no texts with references" in text
+
+
+def test_command_prints_the_report(exported, report, capsys, monkeypatch):
+    made = exported("seq2seq_gru")
+    findings = [Finding(**item) for item in report["findings"]]
+    int8 = Int8Report(**report["int8"])
+    found = export.bundle.Export(Manifest.read(made.bundle), findings, [], int8)
+    monkeypatch.setattr(export.bundle, "export_bundle", lambda *given, **options: found)
+    monkeypatch.setenv("COLUMNS", "160")
+    assert export_main([str(made.checkpoint), str(made.bundle)]) == 0
+    printed = capsys.readouterr().err
+    assert "parity with Keras" in printed
+    for item in findings:
+        line = next(line for line in printed.splitlines() if f" {item.compared} " in line)
+        assert item.verdict in line
+    assert "int8 not written: no texts" in printed
 
 
 def test_gate_names_tensor_difference_and_tolerance(quick, tmp_path, monkeypatch):
     change_output(monkeypatch, "scores", lambda scores: scores + 0.01)
-    with pytest.raises(
-        parity.ParityError, match=r"ONNX, beam_size 1: scores differ by 0\.01; expected at most 0"
-    ):
+    message = r"ONNX, beam_size 1, one batch: scores differ by 0\.01; expected at most 0\.0001\."
+    with pytest.raises(parity.ParityError, match=message):
         export_again(quick, tmp_path / "bundle")
     assert list(tmp_path.iterdir()) == []
 
@@ -69,16 +114,95 @@ def test_gate_refuses_a_nan(quick, tmp_path, monkeypatch):
         export_again(quick, tmp_path / "bundle")
 
 
-def test_gate_refuses_other_ids(quick, tmp_path, monkeypatch):
-    def swap(ids):
-        ids = ids.copy()
-        ids[3, 0, 0] = 9 if ids[3, 0, 0] != 9 else 10
-        return ids
+def other_ids(ids):
+    ids = ids.copy()
+    ids[0, 0, 0] = 9 if ids[0, 0, 0] != 9 else 10
+    return ids
 
-    change_output(monkeypatch, "ids", swap)
-    with pytest.raises(parity.ParityError, match="ids of row 3 differ"):
+
+SETTINGS = {
+    "one batch": lambda rows, options: 1 < rows < 32 and not options,
+    "each row alone": lambda rows, options: rows == 1,
+    "32 rows, most padding": lambda rows, options: rows == 32,
+    "all options": lambda rows, options: options.get("no_repeat_ngram") == 2,
+}
+
+
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_gate_refuses_other_ids_in_any_setting(quick, tmp_path, monkeypatch, setting):
+    change_output(monkeypatch, "ids", other_ids, SETTINGS[setting])
+    with pytest.raises(parity.ParityError) as raised:
         export_again(quick, tmp_path / "bundle")
+    lines = str(raised.value).splitlines()
+    for beam_size in (1, 4):
+        start = f"ONNX, beam_size {beam_size}, {setting}: ids of row 0 differ"
+        assert any(line.startswith(start) for line in lines)
+    assert all(f", {setting}: ids of row" in line for line in lines)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_options_change_what_is_translated(quick):
+    source, _ = load_tokenizers(quick.checkpoint)
+    _, rows = source_rows(source, ["a dog runs to the river.", "we read"], 40)
+    expected = artefacts.keras_translate(quick.model, rows, 4)
+    options = some_options(quick.model, expected)
+    assert options.keys() == set(quick.model.search_options) - {
+        "beam_size",
+        "num_hypotheses",
+        "length_penalty",
+    }
+    found = artefacts.keras_translate(quick.model, rows, 4, **options)
+    for row, ids, length in zip(rows, found["ids"][:, 0], found["lengths"][:, 0], strict=True):
+        near = parity.translations_within_noise(quick.model, row, 4, options)
+        assert ids[:length].tolist() in near  # the same options count where a tie is looked for
+        assert ids[:2].tolist() == options["prefix_ids"][0]
+        assert options["min_length"] <= length <= options["max_length"]
+        spoken = ids[2:length].tolist()
+        assert not set(spoken) & set(options["suppressed_ids"])
+        pairs = list(zip(ids[: length - 1].tolist(), ids[1:length].tolist(), strict=True))
+        assert len(pairs) == len(set(pairs))
+
+
+@pytest.mark.parametrize("beam_size", [1, 4])
+def test_gate_compares_the_text_graphs_ids(exported, tmp_path, beam_size):
+    made = exported("luong_lstm")
+    golden = json.loads((made.bundle / "golden.json").read_text(encoding="utf-8"))
+    text_onnx = artefacts.TextOnnxArtefact(made.bundle)
+    _, target = load_tokenizers(made.bundle)
+
+    class Changed:
+        name = "text ONNX"
+
+        def run(self, texts, size):
+            result = text_onnx.run(texts, size)
+            if size == beam_size:
+                longest = int(np.argmax(np.count_nonzero(result["target_ids"], axis=1)))
+                result["target_ids"][longest, 0] ^= 1
+            return result
+
+    saved = artefacts.SavedModelArtefact(made.bundle)
+
+    def problems(text_onnx):
+        found = compare_texts(made.model, target, made.bundle, golden, saved, text_onnx)
+        assert len(found) == 7
+        return [item for item in found if item.problem]
+
+    assert problems(text_onnx) == []
+    [item] = problems(Changed())
+    assert item.compared == f"ids, {'greedy' if beam_size == 1 else 'beam 4'}"
+    assert re.match(rf"text ONNX, beam_size {beam_size}: .* gives the ids \[", item.problem)
+
+
+def test_gate_refuses_another_score_of_the_translator(quick, tmp_path, monkeypatch):
+    original = Translator.translate
+
+    def changed(self, *given, **options):
+        found = original(self, *given, **options)
+        return [SimpleNamespace(text=item.text, score=item.score - 0.01) for item in found]
+
+    monkeypatch.setattr(Translator, "translate", changed)
+    with pytest.raises(parity.ParityError, match=r"Translator, beam_size 1: .*gives the score"):
+        export_again(quick, tmp_path / "bundle")
 
 
 def test_gate_refuses_another_text(quick, tmp_path, monkeypatch):
@@ -122,6 +246,9 @@ def test_golden_examples_hold_stress_texts(exported):
         pieces = source.encode(entry["source"])[: limit - 1]
         assert entry["source_ids"] == ([*pieces, 2] if pieces else [])
     assert {entry["beam_size"] for entry in golden} == {1, 4}
+    assert 2 in lengths  # one token and the end
+    sources = [entry["source"] for entry in golden if entry["beam_size"] == 1]
+    assert len(set(sources)) < len(sources)
 
 
 def test_damaged_weight_is_found_before_the_model_runs(exported, tmp_path):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 
 import numpy as np
@@ -64,6 +65,55 @@ def test_changed_golden_example_fails_even_with_new_hashes(bundle, key, change, 
     change_golden(bundle, key, change)
     sign_again(bundle)
     with pytest.raises(BundleError, match=message):
+        verify(bundle)
+
+
+def files_of(bundle):
+    return json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))["files"]
+
+
+def test_one_changed_bit_of_any_file_fails_the_hash(bundle):
+    names = files_of(bundle)
+    assert {"golden.json", "parity.json", "parity.md", "tokenizer.model"} < names.keys()
+    for name in names:
+        path = bundle / name
+        content = path.read_bytes()
+        place = len(content) // 2
+        path.write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
+        with pytest.raises(BundleError, match=re.escape(name)):
+            verify(bundle)
+        path.write_bytes(content)
+    assert verify(bundle) > 30
+
+
+def test_one_changed_byte_of_a_weight_fails_even_with_new_hashes(bundle):
+    path = bundle / "translate_text.onnx"  # translate.onnx points to the weights in it
+    content = bytearray(path.read_bytes())
+    weight = max(onnx.load(path).graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    place = content.index(weight.raw_data) + 4 * (len(weight.raw_data) // 8)
+    content[place + 3] ^= 0x40  # the highest bit of its exponent
+    path.write_bytes(content)
+    sign_again(bundle)
+    with pytest.raises(BundleError, match="differ"):
+        verify(bundle)
+
+
+def rename_in_graph(bundle, kind, name):
+    path = bundle / "translate.onnx"
+    model = onnx.load(path, load_external_data=False)
+    values = getattr(model.graph, kind)
+    next(value for value in values if value.name == name).name = "renamed"
+    for node in model.graph.node:
+        node.input[:] = ["renamed" if used == name else used for used in node.input]
+        node.output[:] = ["renamed" if made == name else made for made in node.output]
+    path.write_bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(("kind", "name"), [("output", "scores"), ("input", "source_ids")])
+def test_changed_name_in_the_graph_fails_even_with_new_hashes(bundle, kind, name):
+    rename_in_graph(bundle, kind, name)
+    sign_again(bundle)
+    with pytest.raises(BundleError, match=name):
         verify(bundle)
 
 

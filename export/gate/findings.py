@@ -1,0 +1,118 @@
+"""What the gate found, one line for each thing compared, and the reports made of it."""
+
+from dataclasses import asdict, dataclass
+
+from export.parity import NOISE, TOLERANCES
+
+OK, FAILED, INFORMATION = "ok", "FAILED", "information"
+COLUMNS = ("artefact", "precision", "compared", "largest", "mean", "tolerance", "verdict")
+
+_LEGEND = f"""\
+Largest and mean are absolute differences from Keras. A tolerance is a limit for the largest: for
+float32 a number, times the standard deviation of Keras's tensor where that is above 1; for int8 a
+multiple of that standard deviation. Token ids must be equal but for ties, where noise of {NOISE} on
+Keras's logits gives the other translation too. The ONNX probe is a second conversion of the same
+model, which shows the state of the encoder and every step while it is fed Keras's greedy
+translations; the files must hold its weights bit for bit.
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One comparison.
+
+    Attributes:
+        artefact: what was compared with Keras, a file or a format.
+        precision: "float32" or "int8".
+        compared: which tensors, translations or properties.
+        verdict: `OK`, `FAILED`, or `INFORMATION` where nothing is demanded.
+        largest, mean: absolute differences of numbers; None where things are only counted.
+        tolerance: most that `largest` may be, or None.
+        detail: counts and remarks.
+        problem: what is wrong, a sentence; "" if nothing is.
+    """
+
+    artefact: str
+    precision: str
+    compared: str
+    verdict: str
+    largest: float | None = None
+    mean: float | None = None
+    tolerance: float | None = None
+    detail: str = ""
+    problem: str = ""
+
+    def to_dict(self):
+        """Plain values, for JSON, without what is empty."""
+        return {name: value for name, value in asdict(self).items() if value not in (None, "")}
+
+    def cells(self):
+        """Short texts, one for each of `COLUMNS`."""
+        largest, mean, tolerance = (
+            "" if value is None else f"{value:.1e}"
+            for value in (self.largest, self.mean, self.tolerance)
+        )
+        counted = self.detail if self.largest is None else largest
+        return (
+            self.artefact,
+            self.precision,
+            self.compared,
+            counted,
+            mean,
+            tolerance,
+            self.verdict,
+        )
+
+
+def counted(artefact, precision, compared, total, problems, detail=""):
+    """A finding about things that are equal or not.
+
+    Args:
+        artefact, precision, compared: as in `Finding`.
+        total: how many were looked at.
+        problems: a sentence for each that is wrong.
+        detail: what to say instead of the count.
+    """
+    detail = detail or f"{total - len(problems)} of {total} equal"
+    verdict = FAILED if problems or not total else OK
+    return Finding(
+        artefact, precision, compared, verdict, detail=detail, problem="\n".join(problems)
+    )
+
+
+def to_markdown(title, findings, int8):
+    """The report that people read.
+
+    Args:
+        title: what was compared, a line.
+        findings: list of `Finding`.
+        int8: an `Int8Report`.
+    """
+    lines = [f"# {title}", "", _LEGEND]
+    lines += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
+    lines += [_row(finding.cells()) for finding in findings]
+    written = "written" if int8.written else "not written"
+    lines += ["", "## int8", "", f"{written}: {int8.reason}.", ""]
+    if int8.bleu:
+        lines += [f"BLEU of {int8.sentences:,} sentences ({int8.signature}):", ""]
+        lines += [_row(["search", "float32", "int8"]), _row(["---"] * 3)]
+        lines += [
+            _row([search, *(f"{scores[name]:.2f}" for name in ("float32", "int8"))])
+            for search, scores in int8.bleu.items()
+        ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def to_json(findings, comparisons, int8):
+    """The report that programs read, as a dict."""
+    return {
+        "findings": [finding.to_dict() for finding in findings],
+        "comparisons": [item.to_dict() for item in comparisons],
+        "tolerances": TOLERANCES,
+        "noise": NOISE,
+        "int8": int8.to_dict(),
+    }
+
+
+def _row(cells):
+    return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

@@ -1,0 +1,127 @@
+"""Tensors inside a search: the encoder's state, and logits and attention of every step."""
+
+import numpy as np
+
+from export.gate.findings import FAILED, OK, Finding, counted
+from export.parity import Difference, tolerances
+from export.probe import ATTENTION, LOGITS, STATE, KerasProbe, Probe, teacher_rows
+
+PROBE = "ONNX probe"
+MOST_ROWS, MOST_STEPS = 16, 64  # of the probe, which keeps all logits; the longest row is whole
+
+
+def probe_batches(rows, expected):
+    """What to feed the probe.
+
+    Args:
+        rows: int32 `(B, S)`, the golden sources.
+        expected: Keras's greedy translations of them.
+
+    Returns:
+        A list of `(source_ids, target_ids, mask)`: the beginnings of the last rows, where the
+        stress texts are, and the longest translation whole.
+    """
+    ids, lengths = expected["ids"][:, 0], expected["lengths"][:, 0]
+    target_ids, mask = teacher_rows(ids, lengths)
+    longest = int(np.argmax(lengths))
+    some, one = slice(-MOST_ROWS, None), slice(longest, longest + 1)
+    batches = [(rows[some], target_ids[some, :MOST_STEPS], mask[some, :MOST_STEPS])]
+    if target_ids.shape[1] > MOST_STEPS or longest < len(rows) - MOST_ROWS:
+        batches.append((rows[one], target_ids[one], mask[one]))
+    return batches
+
+
+def compare_tensors(model, graphs, batches):
+    """Compares probes with Keras.
+
+    Args:
+        model: the Keras model.
+        graphs: for each precision the probe as an `onnx.ModelProto`.
+        batches: as `probe_batches` gives them.
+
+    Returns:
+        A list of `Finding`, one for each tensor and precision.
+    """
+    family = type(model).__name__.lower()
+    keras_probe = KerasProbe(model)
+    probes = {precision: Probe(graph) for precision, graph in graphs.items()}
+    gathered = {precision: {} for precision in graphs}
+    for source_ids, target_ids, mask in batches:
+        expected = keras_probe(source_ids, target_ids)
+        for precision, probe in probes.items():
+            received = probe(source_ids, target_ids)
+            for name in sorted(expected.keys() | received.keys()):
+                pair = expected.get(name), received.get(name)
+                gathered[precision].setdefault(name, []).append(_real(name, pair, mask))
+    return [
+        finding
+        for precision, tensors in gathered.items()
+        for finding in _findings(tensors, family, precision)
+    ]
+
+
+def _real(name, pair, mask):
+    """A pair of arrays without the steps that belong to no translation."""
+    steps = name in (LOGITS, ATTENTION) and all(
+        array is not None and array.shape[:2] == mask.shape for array in pair
+    )
+    return tuple(array[mask] for array in pair) if steps else pair
+
+
+def _findings(tensors, family, precision):
+    findings, empty = [], []
+    allowed = tolerances(family, precision)
+    for name, pairs in tensors.items():
+        what = f"state {name.removeprefix(STATE)}" if name.startswith(STATE) else f"step {name}"
+        mismatch = next(filter(None, (_mismatch(*pair) for pair in pairs)), "")
+        if mismatch:
+            problem = f"{PROBE}, {precision}: {what} {mismatch}"
+            findings.append(Finding(PROBE, precision, what, FAILED, detail="-", problem=problem))
+        elif not any(expected.size for expected, _ in pairs):
+            empty.append(name.removeprefix(STATE))
+        else:
+            kind = "state" if name.startswith(STATE) else name
+            findings.append(measure(what, precision, pairs, allowed.get(kind, 0.0)))
+    if empty:
+        what = f"state {', '.join(empty)}"
+        findings.append(counted(PROBE, precision, what, len(empty), [], "empty, as in Keras"))
+    return findings
+
+
+def _mismatch(expected, received):
+    """What is wrong with a tensor before any number is looked at; "" if nothing is."""
+    if expected is None or received is None:
+        return f"is only in {'Keras' if received is None else 'ONNX'}; expected both to have it."
+    if (expected.shape, expected.dtype) != (received.shape, received.dtype):
+        return (
+            f"has shape {received.shape} and dtype {received.dtype}; "
+            f"expected {expected.shape} and {expected.dtype}."
+        )
+    return ""
+
+
+def measure(what, precision, pairs, tolerance):
+    """The finding of one tensor.
+
+    Args:
+        what: its name.
+        precision: "float32": the tolerance is a difference, times the standard deviation where
+            that is above 1; "int8": it is a multiple of the standard deviation.
+        pairs: list of `(expected, received)`, arrays of equal shapes.
+        tolerance: see `precision`. Integers and booleans must be equal.
+    """
+    spread = float(np.std(np.concatenate([np.ravel(expected) for expected, _ in pairs])))
+    limit = tolerance * (max(spread, 1.0) if precision == "float32" else spread)
+    if pairs[0][0].dtype.kind in "biu":
+        limit = 0.0
+    total = Difference.total(Difference.between(*pair) for pair in pairs)
+    numbers = total.largest, total.mean, limit
+    if total.largest <= limit:
+        return Finding(PROBE, precision, what, OK, *numbers)
+    problem = (
+        f"{PROBE}, {precision}: {what} differs by {total.largest:.2g} (mean {total.mean:.2g}); "
+        f"expected at most {limit:.2g}."
+    )
+    if precision == "int8":
+        problem += " Leave out --valid for a bundle without int8."
+    return Finding(PROBE, precision, what, FAILED, *numbers, problem=problem)

@@ -1,0 +1,146 @@
+"""From text to text, on every way through a finished bundle, against the golden examples."""
+
+import numpy as np
+
+from export import artefacts, parity
+from export.gate.findings import counted
+from export.gate.translations import BEAM_SIZES, search_name
+from serving.rows import pad
+from serving.tokenizer import END_ID, PAD_ID
+from serving.translator import Translator
+
+
+def compare_texts(model, target, directory, golden, saved, text_onnx):
+    """Compares texts and scores with the golden ones.
+
+    Args:
+        model: the Keras model.
+        target: the target `serving.Tokenizer`.
+        directory: the bundle, with its manifest.
+        golden: golden entries.
+        saved: a `SavedModelArtefact`.
+        text_onnx: a `TextOnnxArtefact`.
+
+    Returns:
+        A list of `Finding`.
+    """
+    translator = Translator.load(directory)
+    gate = _Gate(model, target)
+    for beam_size in BEAM_SIZES:
+        entries = [entry for entry in golden if entry["beam_size"] == beam_size]
+        sources = [entry["source"] for entry in entries]
+        results = translator.translate(
+            sources, beam_size=beam_size, length_penalty=artefacts.PENALTY
+        )
+        scores = [result.score for result in results]
+        gate.check("Translator", entries, [result.text for result in results], scores)
+        plain = _without_nul(entries)
+        result = text_onnx.run([entry["source"] for entry in plain], beam_size)
+        gate.check(text_onnx.name, plain, *(result[n].tolist() for n in ("translation", "score")))
+        if "target_ids" in result:
+            gate.check_ids(text_onnx.name, plain, result["target_ids"])
+        if beam_size == translator.manifest.decoding.beam_size:
+            gate.check("SavedModel, text", entries, saved.translate_text(sources))
+    return gate.findings
+
+
+def compare_int8_texts(target, golden, ids_onnx, text_onnx):
+    """Whether the int8 text graph says what the int8 id graph says.
+
+    Args:
+        target: the target `serving.Tokenizer`.
+        golden: golden entries, for their sources.
+        ids_onnx: an `OnnxArtefact`.
+        text_onnx: a `TextOnnxArtefact`.
+
+    Returns:
+        A list of `Finding`.
+    """
+    findings = []
+    for beam_size in BEAM_SIZES:
+        entries = _without_nul([entry for entry in golden if entry["beam_size"] == beam_size])
+        # The same rows in the batch at every step, since they share scales: texts without pieces
+        # too, and one hypothesis, as more would keep rows longer.
+        rows = pad([entry["source_ids"] or [END_ID] for entry in entries])
+        result = ids_onnx.translate_ids(rows, beam_size, num_hypotheses=1)
+        spoken = text_onnx.run([entry["source"] for entry in entries], beam_size)
+        problems = []
+        for index, (entry, text) in enumerate(
+            zip(entries, spoken["translation"].tolist(), strict=True)
+        ):
+            ids = result["ids"][index, 0, : result["lengths"][index, 0]].tolist()
+            expected = target.decode(ids).replace("\0", "\ufffd") if entry["source_ids"] else ""
+            if text != expected:
+                problems.append(
+                    f"{text_onnx.name}, beam_size {beam_size}: {entry['source'][:40]!r} gives "
+                    f"{text[:60]!r}; expected {expected[:60]!r}, as the int8 id graph says."
+                )
+        what = f"texts as from int8 ids, {search_name(beam_size)}"
+        findings.append(counted("text ONNX", "int8", what, len(entries), problems))
+    return findings
+
+
+def _without_nul(entries):
+    """Entries that the text graphs can read, with the texts that they can write.
+
+    The strings of their operations cannot hold a U+0000 (see `export.text_onnx.add_text`).
+    """
+    return [
+        {**entry, "text": entry["text"].replace("\0", "\ufffd")}
+        for entry in entries
+        if "\0" not in entry["source"]
+    ]
+
+
+class _Gate:
+    """Findings of several artefacts about one set of golden examples."""
+
+    def __init__(self, model, target):
+        self._model, self._target = model, target
+        self._allowed = parity.tolerances(type(model).__name__.lower())["scores"]
+        self.findings = []
+
+    def check(self, name, entries, texts, scores=None):
+        """Texts, and scores where an artefact gives some."""
+        problems = []
+        for entry, text, score in zip(entries, texts, scores or [None] * len(texts), strict=True):
+            problems.extend(self._text_problems(name, entry, text, score))
+        what = "texts" if scores is None else "texts and scores"
+        self._note(name, f"{what}, {search_name(entries[0]['beam_size'])}", entries, problems)
+
+    def check_ids(self, name, entries, target_ids):
+        """Token for token, where a text graph gives its tokens."""
+        problems = []
+        for entry, row in zip(entries, target_ids, strict=True):
+            length = max(len(entry["ids"]), np.max(np.nonzero(row != PAD_ID)[0], initial=-1) + 1)
+            received = row[:length].tolist()
+            if received != entry["ids"] and not self._is_tie(entry, ids=received):
+                problems.append(
+                    f"{_where(name, entry)} the ids {str(received)[:60]}; "
+                    f"expected {str(entry['ids'])[:60]}."
+                )
+        self._note(name, f"ids, {search_name(entries[0]['beam_size'])}", entries, problems)
+
+    def _note(self, name, what, entries, problems):
+        self.findings.append(counted(name, "float32", what, len(entries), problems))
+
+    def _text_problems(self, name, entry, text, score):
+        """What is wrong with one translation, as sentences; a score of None is not looked at."""
+        if text != entry["text"]:
+            if self._is_tie(entry, text=text):
+                return []
+            return [f"{_where(name, entry)} {text[:60]!r}; expected {entry['text'][:60]!r}."]
+        if score is not None and not abs(score - entry["score"]) <= self._allowed + 5e-6:
+            return [f"{_where(name, entry)} the score {score:.5f}; expected {entry['score']:.5f}."]
+        return []
+
+    def _is_tie(self, entry, text=None, ids=None):
+        if not entry["source_ids"]:
+            return False
+        source_ids = np.array(entry["source_ids"], "int32")
+        found = parity.translations_within_noise(self._model, source_ids, entry["beam_size"])
+        return ids in found if text is None else text in map(self._target.decode, found)
+
+
+def _where(name, entry):
+    return f"{name}, beam_size {entry['beam_size']}: {entry['source'][:40]!r} gives"
