@@ -17,6 +17,7 @@ from export.graphs import ID_OUTPUTS, NO_CONSTRAINT
 from export.native_rnn import RNN_HANDLERS, native_rnn
 from export.plain_ops import PLAIN_HANDLERS
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
+from export.rewrites.lift_constants import lift_constants
 from export.rewrites.loop_scalars import state_loop_scalars
 from export.rewrites.merge_projections import merge_projections
 from export.rewrites.shorten_names import shorten_names
@@ -26,7 +27,13 @@ OPSET = 18  # the highest that tf2onnx writes
 IR_VERSION = 10  # read by onnxruntime 1.18 and later; knows inputs with defaults
 
 # The passes in their order.
-PASSES = (state_loop_scalars, hoist_loop_invariants, merge_projections, shorten_names)
+PASSES = (
+    state_loop_scalars,
+    hoist_loop_invariants,
+    lift_constants,
+    merge_projections,
+    shorten_names,
+)
 
 
 def convert(module, defaults, metadata=None):
