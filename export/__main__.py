@@ -47,6 +47,7 @@ def main(arguments=None):
                 valid=_parallel(*options.valid) if options.valid else None,
                 overwrite=options.overwrite,
                 report=report,
+                valid_name=options.valid[0].name if options.valid else "",
             )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

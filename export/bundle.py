@@ -11,6 +11,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import zoo
+from export.facts import add_exported_scores, model_facts
 from export.gate import check_bundle
 from export.gate.findings import to_json, to_markdown
 from export.gate.translations import BEAM_SIZES
@@ -56,7 +57,9 @@ class Export:
     int8: Int8Report
 
 
-def export_bundle(checkpoint, directory, examples=(), valid=None, overwrite=False, report=print):
+def export_bundle(
+    checkpoint, directory, examples=(), valid=None, overwrite=False, report=print, valid_name=""
+):
     """Exports a checkpoint, and leaves nothing behind unless parity holds.
 
     Args:
@@ -67,6 +70,7 @@ def export_bundle(checkpoint, directory, examples=(), valid=None, overwrite=Fals
             well as float32 ones; without it no int8 graph is written.
         overwrite: whether an existing bundle may be replaced.
         report: called with one line of text for each step.
+        valid_name: what the texts of `valid` are called, told with their BLEU.
 
     Returns:
         An `Export`.
@@ -89,7 +93,7 @@ def export_bundle(checkpoint, directory, examples=(), valid=None, overwrite=Fals
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            result = _write(checkpoint, partial, names, examples, valid, report)
+            result = _write(checkpoint, partial, names, examples, valid, valid_name, report)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -98,7 +102,7 @@ def export_bundle(checkpoint, directory, examples=(), valid=None, overwrite=Fals
     return result
 
 
-def _write(checkpoint, directory, names, examples, valid, report):
+def _write(checkpoint, directory, names, examples, valid, valid_name, report):
     model, metadata = zoo.load_checkpoint(checkpoint)
     tokenizers = load_tokenizers(checkpoint)
     for name in names:
@@ -112,11 +116,11 @@ def _write(checkpoint, directory, names, examples, valid, report):
     texts = [*examples, *metadata.get("examples", [])]
     texts += stress_texts(tokenizers[0], model.config.max_source_length)
     write_warmup(saved_model, texts)
-    facts = {key: str(value) for key, value in metadata.items() if not isinstance(value, list)}
-    facts = {"family": family, **facts}
+    facts = model_facts(model, tokenizers, metadata)
     graphs, int8 = _write_graphs(module, model, tokenizers, directory, facts, valid, report)
+    facts |= add_exported_scores(directory, int8, valid_name)
 
-    manifest = _manifest(checkpoint, directory, model, metadata, names, graphs)
+    manifest = _manifest(checkpoint, directory, model, metadata, names, graphs, facts)
     manifest.write(directory)  # the gate opens the bundle as production does
     report(f"comparing with Keras on {len(texts)} texts")
     checked = check_bundle(model, tokenizers, directory, texts)
@@ -157,7 +161,7 @@ def _write_graphs(module, model, tokenizers, directory, facts, valid, report):
     return graphs, int8
 
 
-def _manifest(checkpoint, directory, model, metadata, names, graphs):
+def _manifest(checkpoint, directory, model, metadata, names, graphs, facts):
     """The manifest of what lies in the directory so far."""
     family = type(model).__name__.lower()
     return Manifest(
@@ -175,6 +179,7 @@ def _manifest(checkpoint, directory, model, metadata, names, graphs):
         attention=model.has_attention,
         tokenizer=TokenizerFiles(names[0], names[-1]),
         decoding=DecodingDefaults(),
+        about=facts,
         producer=_producers(),
         files=hash_files(directory),
     )
