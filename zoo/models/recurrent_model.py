@@ -82,8 +82,8 @@ class RecurrentModel(TranslationModel):
             return shortlist_logits(x, state, has_beams=len(token_ids.shape) == 2)
         return ops.cast(self.output_layer(x), "float32")
 
-    def output_weights(self):
-        return ops.transpose(self.output_layer.kernel), self.output_layer.bias
+    def output_of(self, candidates):
+        return self.output_layer.columns(candidates)
 
     def encode(self, source_ids):
         return self._start(source_ids)

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo import masks
+from zoo import backend, masks
 from zoo.config import TransformerConfig
 from zoo.layers.beams import merge_hypotheses
 from zoo.layers.dense import Dense
@@ -128,10 +128,11 @@ class Transformer(TranslationModel):
     def _normed(self, x):
         return self.decoder_norm(x) if self.decoder_norm else x
 
-    def output_weights(self):
-        if self.config.tie_output:
-            return self.target_embedding.embeddings, self.output_bias
-        return ops.transpose(self.output_layer.kernel), self.output_layer.bias
+    def output_of(self, candidates):
+        if not self.config.tie_output:
+            return self.output_layer.columns(candidates)
+        rows = backend.gather(self.target_embedding.embeddings, candidates)  # (C, D)
+        return ops.transpose(rows), backend.gather(self.output_bias, candidates)
 
     def call(self, inputs, training=None):
         memory, memory_mask = self._memory(inputs["source_ids"], training)

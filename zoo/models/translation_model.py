@@ -9,7 +9,7 @@ from keras import ops
 
 from zoo import backend, masks, search
 from zoo.presets import PRESETS
-from zoo.shortlist import select_output
+from zoo.shortlist import shortlist_state
 
 PAD_ID, START_ID, END_ID = 0, 1, 2
 _OPTION_TYPES = {
@@ -85,21 +85,24 @@ class TranslationModel(keras.Model):
         """
         raise NotImplementedError
 
-    def output_weights(self):
-        """The output layer, of which a search with a shortlist takes a part.
+    def output_of(self, candidates):
+        """The part of the output layer that a search with a shortlist needs.
 
         A family that has this method asks `zoo.shortlist.has_shortlist(state)` in `decode_step`,
         and if so gives `shortlist_logits` in place of its own.
 
+        Args:
+            candidates: int32 `(C,)`, target ids.
+
         Returns:
-            `(weights, bias)`, `(V, D)` and `(V,)`, such that logits = x weightsᵀ + bias.
+            `(weights, bias)`, `(D, C)` and `(C,)`: logits = x weights + bias.
 
         Raises:
             ValueError: this family cannot use a shortlist.
         """
         raise ValueError(
-            f"{type(self).__name__}: shortlist cannot be used; expected a model with "
-            "output_weights. Received one without. Write that method, or leave shortlist out."
+            f"{type(self).__name__}: shortlist cannot be used; expected a model with output_of. "
+            "Received one without. Write that method, or leave the shortlist out."
         )
 
     def translate_ids(
@@ -242,7 +245,7 @@ class TranslationModel(keras.Model):
             A dict of tensors, see `translate_ids`.
 
         Raises:
-            ValueError: there is a shortlist, and the model has no `output_weights`.
+            ValueError: there is a shortlist, and the model has no `output_of`.
         """
         chosen = {name: options.pop(name) for name in self.attention_choices if name in options}
         state = self.encode(source_ids, **chosen)
@@ -256,7 +259,7 @@ class TranslationModel(keras.Model):
                 END_ID,
                 PAD_ID,
             )
-            shared, memory = select_output(*self.output_weights(), candidates, is_own)
+            shared, memory = shortlist_state(*self.output_of(candidates), is_own)
             state = {**state, **memory}
             decode_step = _with(shared, decode_step)
         common = {

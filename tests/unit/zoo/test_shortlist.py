@@ -1,5 +1,7 @@
 """A search with a shortlist against one that masks logits by the candidates of each sentence."""
 
+from functools import partial
+
 import keras
 import numpy as np
 import pytest
@@ -142,10 +144,10 @@ def test_step_computes_logits_of_candidates_only(tiny, monkeypatch):
     assert set(widths) == {len(union)}
 
 
-def test_model_without_output_weights_is_refused(tiny):
+def test_model_without_output_of_is_refused(tiny, monkeypatch):
     model = tiny("seq2seq_tiny")
-    model.output_weights = lambda: zoo.TranslationModel.output_weights(model)
-    with pytest.raises(ValueError, match=r"Seq2Seq: shortlist cannot be used.*output_weights"):
+    monkeypatch.setattr(model, "output_of", partial(zoo.TranslationModel.output_of, model))
+    with pytest.raises(ValueError, match=r"Seq2Seq: shortlist cannot be used.*output_of"):
         model.translate_ids(SOURCE, shortlist=whole_vocabulary())
 
 
