@@ -153,7 +153,7 @@ def test_gate_lists_every_tensor_out_of_tolerance(quick, tmp_path, monkeypatch):
 @pytest.fixture
 def int8(quick, monkeypatch, lines):
     """Options of an export that keeps int8 graphs, however they translate."""
-    monkeypatch.setattr("export.int8_gate.MOST_LOST", 1000.0)
+    monkeypatch.setattr("export.bleu_gate.MOST_LOST", 1000.0)
     return {"valid": (lines, lines)}
 
 
