@@ -32,7 +32,7 @@ from serving.manifest import (
     TokenizerFiles,
     hash_files,
 )
-from serving.tokenizer import load_tokenizers, tokenizer_files
+from serving.tokenizer import END_ID, load_tokenizers, tokenizer_files
 from serving.verify import GOLDEN_NAME, SHORTLIST_GOLDEN_NAME
 from zoo.checkpoint import WEIGHTS
 
@@ -134,6 +134,8 @@ def _write(checkpoint, directory, names, examples, valid, report, shortlist):
     family = type(model).__name__.lower()
     report(f"{family} of {model.count_params():,} parameters from {checkpoint}")
 
+    if shortlist:
+        model.output_of(tf.constant([END_ID]))  # refuses here what cannot use one
     module = TranslationModule(model, *tokenizers, DecodingDefaults())
     report("writing saved_model/1")
     saved_model = write_saved_model(module, directory / "saved_model")

@@ -59,7 +59,15 @@ class _Weights:
 
     def _find_selections(self):
         """Part of a matrix that only products read: columns, or rows that are transposed."""
-        nodes = [node for graph in graphs(self._model.graph) for node in graph.node]
+        every = list(graphs(self._model.graph))
+        nodes = [node for graph in every for node in graph.node]
+        returned = {value.name for graph in every for value in graph.output}
+
+        def only_weight(name):
+            readers = [node for node in nodes if name in node.input]
+            products = [n for n in readers if n.op_type == "MatMul" and name != n.input[0]]
+            return readers == products != [] and name not in returned
+
         for node in nodes:
             if node.op_type != "Gather" or not self.is_matrix(node.input[0]):
                 continue
@@ -68,9 +76,7 @@ class _Weights:
             turned = axis == 0 and len(readers) == 1 and readers[0].op_type == "Transpose"
             if turned:
                 name = readers[0].output[0]
-                readers = [reader for reader in nodes if name in reader.input]
-            is_weight = all(r.op_type == "MatMul" and r.input[1] == name for r in readers)
-            if readers and is_weight and axis == (0 if turned else 1):
+            if only_weight(name) and axis == (0 if turned else 1):
                 self.selections[node.output[0]] = self.selections[name] = name
 
     def is_matrix(self, name):
