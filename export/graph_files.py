@@ -76,9 +76,12 @@ class GraphFiles:
         reports = {"int8": measure(int8, float32)}
         if SHORTLIST_GRAPH in self.specs:
             reports["shortlist"] = measure(short, float32)
-            reports["int8_shortlist"] = BleuReport(False, "its weights are those of the int8 graph")
-            if reports["int8"].written:
-                reports["int8_shortlist"] = measure(int8_short, int8)
+            lacking = [name for name, found in reports.items() if not found.written]
+            reports["int8_shortlist"] = (
+                BleuReport(False, f"it is written beside {lacking[0]} only, which is not")
+                if lacking
+                else measure(int8_short, int8)
+            )
         files = {"int8": _INT8, "shortlist": short[1:], "int8_shortlist": int8_short[1:]}
         self._remove(
             name for kind, found in reports.items() if not found.written for name in files[kind]
