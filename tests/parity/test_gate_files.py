@@ -11,6 +11,7 @@ from onnx import numpy_helper
 
 import export.bundle
 import export.gate.check
+import export.graph_files
 from export import artefacts, parity
 from export.bundle import export_bundle
 from export.gate.files import compare_saved_signature
@@ -24,7 +25,7 @@ def export_again(made, directory, **options):
 
 def change_file(monkeypatch, name, change):
     """Damages a written graph before anything is compared: its bytes go through a function."""
-    original = export.bundle.save_sharing
+    original = export.graph_files.save_sharing
 
     def save(model, path, owner, owner_name):
         shared = original(model, path, owner, owner_name)
@@ -32,7 +33,7 @@ def change_file(monkeypatch, name, change):
         damaged.write_bytes(change(damaged.read_bytes()))
         return shared
 
-    monkeypatch.setattr(export.bundle, "save_sharing", save)
+    monkeypatch.setattr(export.graph_files, "save_sharing", save)
 
 
 def edit(change):
