@@ -25,6 +25,14 @@ def main(arguments=None):
         help="texts and their translations, one a line, .gz allowed: adds int8 graphs to the "
         "bundle if they translate these as well as float32",
     )
+    parser.add_argument(
+        "--shortlist",
+        type=Path,
+        nargs=2,
+        metavar=("SOURCE", "TARGET"),
+        help="training texts and their translations, as for --valid: adds graphs that choose "
+        "among likely target tokens only, if they translate the --valid texts as well; faster",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     options = parser.parse_args(arguments)
 
@@ -44,16 +52,18 @@ def main(arguments=None):
                 options.checkpoint,
                 options.bundle,
                 examples=read_lines(options.examples) if options.examples else (),
-                valid=_parallel(*options.valid) if options.valid else None,
+                valid=_parallel("--valid", options.valid),
                 overwrite=options.overwrite,
                 report=report,
                 valid_name=options.valid[0].name if options.valid else "",
+                shortlist=_parallel("--shortlist", options.shortlist),
             )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)
         return 2
     _print_table(console, result.findings)
-    _print_int8(console, result.int8)
+    for name, found in result.measured.items():
+        _print_measured(console, name, found)
     size = sum(info.bytes for info in result.manifest.files.values())
     seconds = time.perf_counter() - started
     console.print(f"wrote {options.bundle} ({size / 1e6:.1f} MB) in {seconds:.0f} s")
@@ -67,21 +77,25 @@ def read_lines(path):
         return file.read().splitlines()
 
 
-def _parallel(source, target):
+def _parallel(option, paths):
+    """The lines of two files that belong together; None for no files."""
+    if paths is None:
+        return None
+    source, target = paths
     sides = read_lines(source), read_lines(target)
     if len(sides[0]) != len(sides[1]) or not sides[0]:
         raise ValueError(
-            f"--valid: {source} and {target} do not belong together; expected as many lines in "
+            f"{option}: {source} and {target} do not belong together; expected as many lines in "
             f"both. Received {len(sides[0])} and {len(sides[1])}. Name the two sides of one set."
         )
     return sides
 
 
-def _print_int8(console, report):
+def _print_measured(console, name, report):
     for search, scores in report.bleu.items():
-        shown = ", ".join(f"{name} {score:.2f}" for name, score in scores.items())
+        shown = ", ".join(f"{graph} {score:.2f}" for graph, score in scores.items())
         console.print(f"BLEU of {report.sentences:,} sentences, {search}: {shown}")
-    console.print(f"int8 {'written' if report.written else 'not written'}: {report.reason}")
+    console.print(f"{name} {'written' if report.written else 'not written'}: {report.reason}")
 
 
 def _print_table(console, findings):

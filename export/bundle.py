@@ -11,23 +11,20 @@ from pathlib import Path
 import tensorflow as tf
 
 import zoo
+from export.bleu_gate import BleuReport
 from export.facts import add_exported_scores, model_facts
 from export.gate import check_bundle
 from export.gate.findings import to_json, to_markdown
-from export.gate.translations import BEAM_SIZES
 from export.golden import stress_texts
+from export.graph_files import GraphFiles
 from export.graphs import TranslationModule
-from export.int8_gate import Int8Report, measure_int8
 from export.onnx import convert, describe
 from export.quantize import quantize
-from export.rewrites.push_constants import push_constants
 from export.saved_model import write_saved_model
-from export.shared_weights import save_sharing
-from export.text_onnx import INT8_TEXT_GRAPH, TEXT_GRAPH, add_text, describe_text
+from export.shortlist import learn_shortlist, same_pieces
 from export.warmup import write_warmup
 from serving.manifest import (
-    INT8_GRAPH,
-    TRANSLATE_GRAPH,
+    SHORTLIST_GRAPH,
     DecodingDefaults,
     Languages,
     Limits,
@@ -36,7 +33,8 @@ from serving.manifest import (
     TokenizerFiles,
     hash_files,
 )
-from serving.tokenizer import load_tokenizers, tokenizer_files
+from serving.tokenizer import END_ID, load_tokenizers, tokenizer_files
+from serving.verify import GOLDEN_NAME, SHORTLIST_GOLDEN_NAME
 from zoo.checkpoint import WEIGHTS
 
 
@@ -48,17 +46,47 @@ class Export:
         manifest: the bundle's `Manifest`.
         findings: a list of `Finding`, the lines of `parity.md`.
         comparisons: a list of `Comparison`, with every tie.
-        int8: an `Int8Report`.
+        int8: a `BleuReport`.
+        shortlist, int8_shortlist: `BleuReport`s, or None where no shortlist was asked for.
     """
 
     manifest: Manifest
     findings: list
     comparisons: list
-    int8: Int8Report
+    int8: BleuReport
+    shortlist: BleuReport | None = None
+    int8_shortlist: BleuReport | None = None
+
+    @property
+    def measured(self):
+        """Every `BleuReport` that there is, by the name of what was measured."""
+        found = {
+            "int8": self.int8,
+            "shortlist": self.shortlist,
+            "int8 shortlist": self.int8_shortlist,
+        }
+        return {name: report for name, report in found.items() if report is not None}
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """What the caller of `export_bundle` gives beside the checkpoint."""
+
+    examples: list
+    valid: tuple | None
+    valid_name: str
+    shortlist: tuple | None
 
 
 def export_bundle(
-    checkpoint, directory, examples=(), valid=None, overwrite=False, report=print, valid_name=""
+    checkpoint,
+    directory,
+    examples=(),
+    valid=None,
+    overwrite=False,
+    report=print,
+    valid_name="",
+    shortlist=None,
 ):
     """Exports a checkpoint, and leaves nothing behind unless parity holds.
 
@@ -71,17 +99,26 @@ def export_bundle(
         overwrite: whether an existing bundle may be replaced.
         report: called with one line of text for each step.
         valid_name: what the texts of `valid` are called, told with their BLEU.
+        shortlist: `(sources, targets)`, two lists of texts, best those of training: adds graphs
+            that choose among the target tokens that these texts make likely, if they translate
+            `valid` as well as the others.
 
     Returns:
         An `Export`.
 
     Raises:
-        ValueError: the checkpoint is not one, or the directory exists already.
+        ValueError: the checkpoint is not one, the directory exists already, or there is a shortlist
+            without `valid` or for a model that cannot use one.
         RuntimeError: the model holds an operation that ONNX lacks.
         ParityError: an artefact differs from Keras; the message names tensor, difference and
             tolerance.
     """
     checkpoint, directory = Path(checkpoint), Path(directory)
+    if shortlist and not valid:
+        raise ValueError(
+            "export: shortlist has nothing to be measured on; expected texts with references. "
+            "Received none. Pass --valid."
+        )
     if directory.exists() and not overwrite:
         raise ValueError(
             f"{directory}: exists already; expected a new directory. "
@@ -93,7 +130,8 @@ def export_bundle(
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            result = _write(checkpoint, partial, names, examples, valid, valid_name, report)
+            texts = _Texts(list(examples), valid, valid_name, shortlist)
+            result = _write(checkpoint, partial, names, texts, report)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -102,7 +140,7 @@ def export_bundle(
     return result
 
 
-def _write(checkpoint, directory, names, examples, valid, valid_name, report):
+def _write(checkpoint, directory, names, given, report):
     model, metadata = zoo.load_checkpoint(checkpoint)
     tokenizers = load_tokenizers(checkpoint)
     for name in names:
@@ -110,55 +148,65 @@ def _write(checkpoint, directory, names, examples, valid, valid_name, report):
     family = type(model).__name__.lower()
     report(f"{family} of {model.count_params():,} parameters from {checkpoint}")
 
+    if given.shortlist:
+        model.output_of(tf.constant([END_ID]))  # refuses here what cannot use one
     module = TranslationModule(model, *tokenizers, DecodingDefaults())
     report("writing saved_model/1")
     saved_model = write_saved_model(module, directory / "saved_model")
-    texts = [*examples, *metadata.get("examples", [])]
+    texts = [*given.examples, *metadata.get("examples", [])]
     texts += stress_texts(tokenizers[0], model.config.max_source_length)
     write_warmup(saved_model, texts)
     facts = model_facts(model, tokenizers, metadata)
-    graphs, int8 = _write_graphs(module, model, tokenizers, directory, facts, valid, report)
-    facts |= add_exported_scores(directory, int8, valid_name)
+    graphs, reports, learned = _write_graphs(
+        module, model, tokenizers, directory, facts, given, report
+    )
+    facts |= add_exported_scores(directory, reports["int8"], given.valid_name)
 
     manifest = _manifest(checkpoint, directory, model, metadata, names, graphs, facts)
     manifest.write(directory)  # the gate opens the bundle as production does
     report(f"comparing with Keras on {len(texts)} texts")
-    checked = check_bundle(model, tokenizers, directory, texts)
-    _write_json(directory / "golden.json", checked.golden)
-    _write_reports(directory, manifest, checked, int8)
+    checked = check_bundle(model, tokenizers, directory, texts, learned)
+    _write_json(directory / GOLDEN_NAME, checked.golden)
+    if checked.shortlist_golden:
+        _write_json(directory / SHORTLIST_GOLDEN_NAME, checked.shortlist_golden)
+    result = Export(manifest, checked.findings, checked.comparisons, **reports)
+    _write_reports(directory, result)
     manifest = dataclasses.replace(manifest, files=hash_files(directory))
     manifest.write(directory)
-    return Export(manifest, checked.findings, checked.comparisons, int8)
+    return dataclasses.replace(result, manifest=manifest)
 
 
-def _write_graphs(module, model, tokenizers, directory, facts, valid, report):
-    """Writes id graphs and text graphs; returns their signatures by name, and an `Int8Report`."""
+def _write_graphs(module, model, tokenizers, directory, facts, given, report):
+    """Writes id graphs and text graphs.
+
+    Returns:
+        `(specs, reports, learned)`: signatures by file name; `BleuReport`s by attribute of
+        `Export`; and the `Shortlist` of these graphs, or None.
+    """
     report("converting translate.onnx, and translate_text.onnx around it")
-    graph = convert(module, module.defaults, facts)
-    limit = model.config.max_source_length
-    ids = describe(graph, module.inputs, module.defaults)
+    models, learned = [convert(module, module.defaults, facts)], None
+    ids = describe(models[0], module.inputs, module.defaults)
+    if given.shortlist:
+        learned = _learn(given.shortlist, tokenizers, model, report)
+        report(f"converting {SHORTLIST_GRAPH}")
+        module = TranslationModule(model, *tokenizers, module.defaults, learned)
+        models.append(convert(module, module.defaults, facts))
+    quantized = [quantize(item) for item in models] if given.valid else []
+    files = GraphFiles(directory, ids, tokenizers, model.config.max_source_length)
+    files.write(models)
+    if quantized:
+        files.write(quantized, int8=True)
+    return files.specs, files.judge(given.valid, report), learned
 
-    def write(graph, name, text_name):
-        text_graph = add_text(graph, *(item.model_proto for item in tokenizers), limit)
-        push_constants(graph)
-        # The weights lie in the text graph, which apps carry away alone.
-        save_sharing(graph, directory / name, text_graph, text_name)
-        return {name: ids, text_name: describe_text(text_graph, ids)}
 
-    quantized = quantize(graph) if valid else None
-    graphs = write(graph, TRANSLATE_GRAPH, TEXT_GRAPH)
-    int8 = Int8Report(False, "no texts with references were given to measure int8 on")
-    if valid:
-        report(f"measuring int8 on {len(valid[0])} sentences")
-        added = write(quantized, INT8_GRAPH, INT8_TEXT_GRAPH)
-        int8 = measure_int8(directory, tokenizers, limit, valid, BEAM_SIZES)
-        if int8.written:
-            graphs |= added
-        else:
-            for name in added:
-                (directory / name).unlink()
-    report(f"int8: {int8.reason}")
-    return graphs, int8
+def _learn(texts, tokenizers, model, report):
+    """The `Shortlist` of parallel texts."""
+    sides = [
+        [tokenizer.encode(text) for text in side]
+        for tokenizer, side in zip(tokenizers, texts, strict=True)
+    ]
+    sizes = model.config.source_vocabulary_size, model.config.target_vocabulary_size
+    return learn_shortlist(*sides, *sizes, same=same_pieces(*tokenizers), report=report)
 
 
 def _manifest(checkpoint, directory, model, metadata, names, graphs, facts):
@@ -185,12 +233,12 @@ def _manifest(checkpoint, directory, model, metadata, names, graphs, facts):
     )
 
 
-def _write_reports(directory, manifest, checked, int8):
+def _write_reports(directory, result):
     """`parity.json` for programs and `parity.md` for people."""
-    found = to_json(checked.findings, checked.comparisons, int8)
+    found = to_json(result.findings, result.comparisons, result.measured)
     _write_json(directory / "parity.json", found)
-    title = f"Parity of {manifest.model.preset} with Keras"
-    text = to_markdown(title, checked.findings, int8)
+    title = f"Parity of {result.manifest.model.preset} with Keras"
+    text = to_markdown(title, result.findings, result.measured)
     (directory / "parity.md").write_text(text, encoding="utf-8")
 
 

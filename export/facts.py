@@ -45,7 +45,7 @@ def add_exported_scores(directory, report, valid_name=""):
 
     Args:
         directory: of the bundle.
-        report: an `Int8Report`.
+        report: an `BleuReport`.
         valid_name: what its texts are called.
 
     Returns:

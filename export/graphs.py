@@ -49,13 +49,15 @@ class TranslationModule(tf.Module):
         model: a zoo model.
         source_tokenizer, target_tokenizer: `serving.Tokenizer`s.
         defaults: the decoding options of the text signature.
+        shortlist: a `zoo.shortlist.Shortlist` among whose candidates every search chooses; or None.
     """
 
-    def __init__(self, model, source_tokenizer, target_tokenizer, defaults=None):
+    def __init__(self, model, source_tokenizer, target_tokenizer, defaults=None, shortlist=None):
         super().__init__()
         # The weights are tracked, the Keras model is not: its own serving functions stay out.
         self.weights = [weight.value for weight in model.weights]
         self._model = lambda: model
+        self._shortlist = lambda: shortlist  # kept from being tracked, too
         self.source_proto = source_tokenizer.model_proto
         self.target_proto = target_tokenizer.model_proto
         self.defaults = defaults or DecodingDefaults()
@@ -86,7 +88,8 @@ class TranslationModule(tf.Module):
         """
         batch, width = tf.unstack(tf.shape(source_ids))
         extra = tf.fill([tf.maximum(1 - batch, 0), width], END_ID)
-        result = self._model().search(tf.concat([source_ids, extra], axis=0), **options)
+        rows = tf.concat([source_ids, extra], axis=0)
+        result = self._model().search(rows, shortlist=self._shortlist(), **options)
         return {name: value[:batch] for name, value in result.items()}
 
     def _text_and_score(self, text):

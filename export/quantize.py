@@ -47,6 +47,7 @@ class _Weights:
         self._model = model
         self.constants = {}
         self.transposed = {}  # name of a transposed constant → name of the constant
+        self.selections = {}  # gathered rows or columns → what products read
         self._quantized = {}
         for graph in graphs(model.graph):
             self.constants |= {tensor.name: tensor for tensor in graph.initializer}
@@ -54,6 +55,29 @@ class _Weights:
             for node in graph.node:
                 if node.op_type == "Transpose" and self.is_matrix(node.input[0]):
                     self.transposed[node.output[0]] = node.input[0]
+        self._find_selections()
+
+    def _find_selections(self):
+        """Part of a matrix that only products read: columns, or rows that are transposed."""
+        every = list(graphs(self._model.graph))
+        nodes = [node for graph in every for node in graph.node]
+        returned = {value.name for graph in every for value in graph.output}
+
+        def only_weight(name):
+            readers = [node for node in nodes if name in node.input]
+            products = [n for n in readers if n.op_type == "MatMul" and name != n.input[0]]
+            return readers == products != [] and name not in returned
+
+        for node in nodes:
+            if node.op_type != "Gather" or not self.is_matrix(node.input[0]):
+                continue
+            name, axis = node.output[0], _axis(node)
+            readers = [reader for reader in nodes if name in reader.input]
+            turned = axis == 0 and len(readers) == 1 and readers[0].op_type == "Transpose"
+            if turned:
+                name = readers[0].output[0]
+            if only_weight(name) and axis == (0 if turned else 1):
+                self.selections[node.output[0]] = self.selections[name] = name
 
     def is_matrix(self, name):
         tensor = self.constants.get(name)
@@ -87,6 +111,13 @@ def _replace(node, weights):
         turned = f"{node.output[0]}_weight"
         transpose = helper.make_node("Transpose", [quantized], [turned], perm=[1, 0])
         return [transpose, _product(node, turned, scale)]
+    if node.op_type == "MatMul" and node.input[1] in weights.selections:
+        return [_product(node, *_selected(node.input[1]))]
+    if node.op_type == "Transpose" and node.input[0] in weights.selections:
+        parts = _selected(node.output[0])[0]
+        return [helper.make_node("Transpose", [f"{parts}_rows"], [parts], perm=[1, 0])]
+    if node.op_type == "Gather" and node.output[0] in weights.selections:
+        return _selection(node, weights)
     if node.op_type == "Gather" and weights.is_matrix(node.input[0]) and not _axis(node):
         return _embedding(node, *weights.int8(node.input[0], axis=0))
     return [node]
@@ -101,6 +132,24 @@ def _product(node, weight, scale):
     return helper.make_node(
         "DynamicQuantizeMatMul", inputs, [node.output[0]], domain=MICROSOFT, name=node.name
     )
+
+
+def _selected(name):
+    """Names of the int8 form of a part of a matrix, and of its scales."""
+    return f"{name}_int8", f"{name}_scale"
+
+
+def _selection(node, weights):
+    """Columns of an int8 matrix, or rows that a Transpose turns, with their scales."""
+    axis, indices = _axis(node), node.input[1]
+    quantized, scale = weights.int8(node.input[0], axis)
+    part, part_scale = _selected(weights.selections[node.output[0]])
+    return [
+        helper.make_node(
+            "Gather", [quantized, indices], [part if axis else f"{part}_rows"], axis=axis
+        ),
+        helper.make_node("Gather", [scale, indices], [part_scale]),
+    ]
 
 
 def _embedding(node, table, scale):

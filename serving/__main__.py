@@ -90,6 +90,11 @@ def _add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
     parser.add_argument("--precision", default="float32", choices=("float32", "int8"))
+    parser.add_argument(
+        "--shortlist",
+        action="store_true",
+        help="choose among likely target tokens only, where the bundle has a shortlist: faster",
+    )
 
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
@@ -120,7 +125,8 @@ def _load(options: argparse.Namespace):
 
 
 def _runtime(options: argparse.Namespace) -> dict[str, Any]:
-    return {name: getattr(options, name) for name in ("device", "threads", "precision")}
+    names = ("device", "threads", "precision", "shortlist")
+    return {name: getattr(options, name) for name in names}
 
 
 def _search(options: argparse.Namespace) -> dict[str, Any]:

@@ -22,7 +22,11 @@ from serving.tokenizer import END_ID, PAD_ID, START_ID, UNKNOWN_ID
 FORMAT_VERSION = 1
 TRANSLATE_GRAPH = "translate.onnx"
 INT8_GRAPH = "translate.int8.onnx"
-ID_GRAPHS = {"float32": TRANSLATE_GRAPH, "int8": INT8_GRAPH}  # by the precision of their weights
+SHORTLIST_GRAPH = "translate.shortlist.onnx"
+INT8_SHORTLIST_GRAPH = "translate.shortlist.int8.onnx"
+# By the precision of their weights; those with a vocabulary shortlist apart.
+ID_GRAPHS = {"float32": TRANSLATE_GRAPH, "int8": INT8_GRAPH}
+SHORTLIST_GRAPHS = {"float32": SHORTLIST_GRAPH, "int8": INT8_SHORTLIST_GRAPH}
 
 
 def _added(default):

@@ -7,6 +7,7 @@ import onnxruntime as ort
 from serving.linked_files import plain_files
 from serving.manifest import (
     ID_GRAPHS,
+    SHORTLIST_GRAPHS,
     BundleError,
     GraphSpec,
     Manifest,
@@ -63,17 +64,23 @@ def open_session(path: Path, device: str) -> ort.InferenceSession:
     return session
 
 
-def choose_graph(manifest: Manifest, precision: str) -> str:
-    """The file name of the id graph with weights of ``precision``.
+def choose_graph(manifest: Manifest, precision: str, shortlist: bool = False) -> str:
+    """The file name of the id graph with weights of ``precision``, with or without a shortlist.
 
     Raises:
         ValueError: The precision is unknown, or the bundle has no such graph.
     """
-    name = ID_GRAPHS.get(precision)
+    name = (SHORTLIST_GRAPHS if shortlist else ID_GRAPHS).get(precision)
     if name is None:
         raise ValueError(
             'Translator.load: precision is unknown; expected "float32" or "int8". '
             f"Received {precision!r}."
+        )
+    if name not in manifest.graphs and shortlist:
+        raise ValueError(
+            f"Translator.load: the bundle has no {precision} graph with a shortlist; expected "
+            f"{name}. Received {', '.join(manifest.graphs)}. Export it again with --shortlist, or "
+            "leave the shortlist out."
         )
     if name not in manifest.graphs:
         raise ValueError(

@@ -9,7 +9,7 @@ from typing import Any, Unpack, overload
 import onnxruntime as ort
 
 from serving.graph import Graph
-from serving.manifest import INT8_GRAPH, TRANSLATE_GRAPH, BundleError, Manifest
+from serving.manifest import ID_GRAPHS, SHORTLIST_GRAPHS, TRANSLATE_GRAPH, BundleError, Manifest
 from serving.options import DecodingOptions, SearchOptions, resolve_options
 from serving.parallel import physical_cores
 from serving.pipeline import Pipeline
@@ -66,7 +66,8 @@ class Translator:
         self.manifest = manifest
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
-        self.graph = Graph(session, manifest.graphs[graph], graph != INT8_GRAPH)
+        exact = graph in (ID_GRAPHS["float32"], SHORTLIST_GRAPHS["float32"])
+        self.graph = Graph(session, manifest.graphs[graph], exact)
         tokenizers = source_tokenizer, target_tokenizer
         self._pipeline = Pipeline(self.graph, *tokenizers, manifest.limits, workers)
 
@@ -77,6 +78,7 @@ class Translator:
         device: str = "cpu",
         threads: int | None = None,
         precision: str = "float32",
+        shortlist: bool = False,
     ) -> "Translator":
         """Opens a bundle directory; every file is verified before the model is loaded.
 
@@ -93,10 +95,14 @@ class Translator:
             precision: ``float32``, or ``int8`` where the bundle holds int8 graphs: smaller and
                 faster. Activations then share one scale per batch, so a translation may depend a
                 little on the texts that share its batch.
+            shortlist: Whether to choose among the target tokens that a text's tokens are likely to
+                give, and the most frequent ones, where the bundle was exported with such a list:
+                faster, and scores count these candidates only.
 
         Raises:
             BundleError: The bundle is incomplete, damaged, too new or inconsistent.
-            ValueError: ``device``, ``threads`` or ``precision`` is wrong.
+            ValueError: ``device``, ``threads`` or ``precision`` is wrong, or the bundle has no such
+                graph.
             RuntimeError: ``device`` is ``cuda`` and CUDA cannot be used.
         """
         check_device(device, threads)
@@ -110,7 +116,7 @@ class Translator:
             }
         except ValueError as error:
             raise BundleError(str(directory), [str(error)]) from error
-        name = choose_graph(manifest, precision)
+        name = choose_graph(manifest, precision, shortlist)
         session = open_session(directory / name, device)
         workers = 1 if device == "cuda" else threads or physical_cores()
         return cls(manifest, sides[names.source], sides[names.target], session, name, workers)

@@ -20,6 +20,7 @@ from serving.translation import END_TOKEN, Translation
 from serving.translator import Translator
 
 GOLDEN_NAME = "golden.json"
+SHORTLIST_GOLDEN_NAME = "golden.shortlist.json"  # searches with a shortlist answer otherwise
 SCORE_TOLERANCE = 1e-3
 MOST_DRIFT = 0.1  # int8; measured on trained Transformers: 0.005 to 0.012, wrong texts: 1.8 to 2.4
 
@@ -45,6 +46,7 @@ def verify(
     device: str = "cpu",
     threads: int | None = None,
     precision: str = "float32",
+    shortlist: bool = False,
 ) -> Verification:
     """Checks every file and the graph's tensors, and translates the golden examples again.
 
@@ -56,14 +58,15 @@ def verify(
         device: As for ``Translator.load``.
         threads: As for ``Translator.load``.
         precision: As for ``Translator.load``.
+        shortlist: As for ``Translator.load``; golden examples are those made with it.
 
     Raises:
         BundleError: The bundle is damaged, or gives something else than was recorded at export;
             names each example.
         ValueError: An argument is wrong, or the bundle has no graph of this precision.
     """
-    translator = Translator.load(bundle, device, threads, precision)
-    path = Path(bundle) / GOLDEN_NAME
+    translator = Translator.load(bundle, device, threads, precision, shortlist)
+    path = Path(bundle) / (SHORTLIST_GOLDEN_NAME if shortlist else GOLDEN_NAME)
     drift = None
     try:
         golden = json.loads(path.read_text(encoding="utf-8"))

@@ -23,6 +23,8 @@ class Constraints:
         suppressed_ids: int32 `(X,)`, tokens that are never chosen; or None.
         no_repeat_ngram: n: no n tokens in a row occur twice in a translation (Paulus et al. 2018,
             §2.5); 0 allows it. int or int32 scalar.
+        candidates: int32 `(C,)`, ascending: the token of each column of the log-probabilities; None
+            where they are all tokens. What is forced must be among them.
     """
 
     def __init__(
@@ -34,9 +36,11 @@ class Constraints:
         min_length=0,
         suppressed_ids=None,
         no_repeat_ngram=0,
+        candidates=None,
     ):
         self.end_id, self.pad_id = end_id, pad_id
         self.min_length, self.no_repeat_ngram = min_length, no_repeat_ngram
+        self.candidates = candidates
         if prefix_ids is None:
             prefix_ids = ops.full((1, 1), pad_id, "int32")
         if suppressed_ids is None:
@@ -63,13 +67,15 @@ class Constraints:
 
         Args:
             step: int32 scalar, the number of tokens so far.
-            log_probs: `(N, V)`, N = b·K.
+            log_probs: `(N, V)`, N = b·K; `(N, C)` with candidates.
             rows: int32 `(b,)`, the sentences that are left.
             beam_size: K.
             tokens_so_far: function without arguments to int32 `(N, step)`.
         """
-        vocabulary = log_probs.shape[-1]
-        tokens = ops.expand_dims(ops.arange(vocabulary, dtype="int32"), 0)  # (1, V)
+        tokens = self.candidates
+        if tokens is None:
+            tokens = ops.arange(log_probs.shape[-1], dtype="int32")
+        tokens = ops.expand_dims(tokens, 0)  # (1, V)
         suppressed = ops.equal(ops.expand_dims(self.suppressed_ids, 1), tokens)
         forbidden = ops.sum(ops.cast(suppressed, "int32"), axis=0, keepdims=True) > 0
         early = ops.logical_and(ops.equal(tokens, self.end_id), step + 1 < self.min_length)
@@ -78,7 +84,9 @@ class Constraints:
         n = ops.cast(self.no_repeat_ngram, "int32")
         free = backend.cond(
             ops.logical_and(n > 0, step >= n),  # the first n tokens are one n-gram
-            lambda: ops.where(self._repeats(step, tokens_so_far(), vocabulary), IMPOSSIBLE, free),
+            lambda: ops.where(
+                self._repeats(step, tokens_so_far(), log_probs.shape[-1]), IMPOSSIBLE, free
+            ),
             lambda: free + 0.0,
         )
         column = backend.gather(
@@ -93,6 +101,8 @@ class Constraints:
     def _repeats(self, step, tokens, vocabulary):
         """Which tokens would complete an n-gram for the second time: boolean `(N, V)`."""
         n = self.no_repeat_ngram
+        if self.candidates is not None:
+            vocabulary = self.candidates[-1] + 1  # the largest id that a token so far can have
         places = ops.arange(step, dtype="int32")  # (t,)
 
         def cond(back, matches):
@@ -115,4 +125,7 @@ class Constraints:
         index = ops.reshape(columns + starts, (-1, 1))
         marks = ops.ones_like(index[:, 0], dtype="float32")
         marked = ops.scatter(index, marks, (rows * (vocabulary + 1),))
-        return ops.reshape(marked, (-1, vocabulary + 1))[:, :vocabulary] > 0
+        marked = ops.reshape(marked, (-1, vocabulary + 1))
+        if self.candidates is not None:
+            return backend.gather(marked, self.candidates, axis=1) > 0
+        return marked[:, :vocabulary] > 0

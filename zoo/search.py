@@ -79,6 +79,11 @@ def _flat_gather(tensor, indices):
     return backend.gather(ops.reshape(tensor, (-1,)), indices)
 
 
+def _tokens(columns, candidates):
+    """The tokens of columns of the logits."""
+    return columns if candidates is None else backend.gather(candidates, columns)
+
+
 def greedy(
     decode_step,
     state,
@@ -90,6 +95,7 @@ def greedy(
     source_mask=None,
     length_penalty=0.0,
     coverage_penalty=0.0,
+    candidates=None,
     **constraints,
 ):
     """Takes the most likely token at each step.
@@ -103,6 +109,8 @@ def greedy(
             None when it gives None.
         length_penalty: α of `length_norm`, for the score only.
         coverage_penalty: β, the weight of `coverage` in the score.
+        candidates: int32 `(C,)`, ascending: the token of each column of the logits, which are then
+            `(N, C)`; None where they are all tokens.
         **constraints: `prefix_ids`, `min_length`, `suppressed_ids`, `no_repeat_ngram` of
             `Constraints`.
 
@@ -111,7 +119,7 @@ def greedy(
         `scores` `(B, 1)`; and `attention` `(B, 1, T, S)` if there is attention.
     """
     batch = ops.shape(limits)[0]
-    constraints = Constraints(batch, end_id, pad_id, **constraints)
+    constraints = Constraints(batch, end_id, pad_id, candidates=candidates, **constraints)
     changing, caches, memory = _split_state(state)
     changing |= caches  # without beams a sentence is a hypothesis
 
@@ -126,7 +134,7 @@ def greedy(
 
         bound = constraints.may_bind(step)
         gain, token = backend.cond(bound, constrained, lambda: backend.top_k(log_probs, 1))
-        gain, token = ops.reshape(gain, (-1,)), ops.reshape(token, (-1,))
+        gain, token = ops.reshape(gain, (-1,)), _tokens(ops.reshape(token, (-1,)), candidates)
         done = sentences["done"]
         token = ops.where(done, pad_id, token)
         stop = ops.logical_or(ops.equal(token, end_id), step + 1 >= fixed["limit"])
@@ -180,6 +188,7 @@ def beam(
     source_mask=None,
     length_penalty=0.0,
     coverage_penalty=0.0,
+    candidates=None,
     **constraints,
 ):
     """Keeps the `beam_size` most likely beginnings of each sentence.
@@ -212,7 +221,7 @@ def beam(
     """
     batch = ops.shape(limits)[0]
     source_length = None if source_mask is None else ops.shape(source_mask)[1]
-    constraints = Constraints(batch, end_id, pad_id, **constraints)
+    constraints = Constraints(batch, end_id, pad_id, candidates=candidates, **constraints)
     changing, caches, memory = _split_state(state)
     ranks = ops.expand_dims(ops.arange(beam_size, dtype="int32"), 0)  # (1, K)
     covering = ops.not_equal(coverage_penalty, 0.0)
@@ -245,7 +254,7 @@ def beam(
             return backend.top_k(allowed, width)
 
         # The K best continuations of each sentence, by the sum of their log-probabilities.
-        width = ops.minimum(beam_size, logits.shape[-1])
+        width = ops.minimum(beam_size, ops.shape(logits)[-1])
         bound = constraints.may_bind(step)
         gains, choices = backend.cond(
             bound, constrained, lambda: backend.top_k(log_probs, width)
@@ -254,7 +263,7 @@ def beam(
         totals = ops.reshape(totals, (-1, beam_size * width))
         totals, index = backend.top_k(totals, beam_size)  # (b, K)
         parent = index // width
-        token = _flat_gather(choices, first_row * width + index)
+        token = _tokens(_flat_gather(choices, first_row * width + index), candidates)
 
         # Finished ones leave the beam with their score; the others go on.
         valid = ops.logical_and(ranks + sentences["taken"] < beam_size, totals > _ALIVE)

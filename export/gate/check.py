@@ -7,13 +7,19 @@ from export import artefacts, parity
 from export.gate.files import compare_saved_signature, compare_signature, compare_weights, weights
 from export.gate.findings import Finding
 from export.gate.tensors import compare_tensors, probe_batches
-from export.gate.texts import compare_int8_texts, compare_texts
+from export.gate.texts import compare_int8_texts, compare_shortlist_texts, compare_texts
 from export.gate.translations import compare_translations, int8_findings, translation_findings
 from export.golden import source_rows
 from export.probe import convert_probe
 from export.quantize import quantize
 from export.text_onnx import INT8_TEXT_GRAPH, TEXT_GRAPH
-from serving.manifest import INT8_GRAPH, TRANSLATE_GRAPH, Manifest
+from serving.manifest import (
+    INT8_GRAPH,
+    INT8_SHORTLIST_GRAPH,
+    SHORTLIST_GRAPH,
+    TRANSLATE_GRAPH,
+    Manifest,
+)
 
 
 @dataclass
@@ -24,11 +30,13 @@ class Checked:
         findings: list of `Finding`, in the order of the report.
         comparisons: list of `parity.Comparison`, with every tie.
         golden: what the bundle must answer, for `golden.json`.
+        shortlist_golden: what it must answer with its shortlist; empty if it has none.
     """
 
     findings: list[Finding] = field(default_factory=list)
     comparisons: list[parity.Comparison] = field(default_factory=list)
     golden: list[dict] = field(default_factory=list)
+    shortlist_golden: list[dict] = field(default_factory=list)
 
     def problems(self):
         """A sentence for everything that is wrong."""
@@ -36,7 +44,7 @@ class Checked:
         return found + [finding.problem for finding in self.findings if finding.problem]
 
 
-def check_bundle(model, tokenizers, directory, texts):
+def check_bundle(model, tokenizers, directory, texts, shortlist=None):
     """Compares a bundle with Keras: whole translations, tensors, texts, weights, signatures.
 
     Args:
@@ -44,6 +52,7 @@ def check_bundle(model, tokenizers, directory, texts):
         tokenizers: of source and target.
         directory: the bundle, with a manifest that lists its graphs.
         texts: source texts; those of `export.golden.stress_texts` among them.
+        shortlist: the `zoo.shortlist.Shortlist` of the bundle's shortlist graphs.
 
     Returns:
         A `Checked`.
@@ -61,11 +70,24 @@ def check_bundle(model, tokenizers, directory, texts):
     checked.comparisons, checked.golden, references = compare_translations(
         model, found, texts, kept, rows, target
     )
+    if SHORTLIST_GRAPH in opened.graphs:
+        item = opened.graphs[SHORTLIST_GRAPH]
+        found, checked.shortlist_golden, short_references = compare_translations(
+            model, [item], texts, kept, rows, target, shortlist
+        )
+        checked.comparisons += found
     checked.findings += translation_findings(checked.comparisons)
     if INT8_GRAPH in opened.graphs:
         checked.findings += int8_findings(opened.graphs[INT8_GRAPH], rows, references)
+    if INT8_SHORTLIST_GRAPH in opened.graphs:
+        item = opened.graphs[INT8_SHORTLIST_GRAPH]
+        checked.findings += int8_findings(item, rows, short_references, "ONNX, shortlist")
     checked.findings += _compare_probes(model, opened, probe_batches(rows, references[1]))
     checked.findings += _compare_all_texts(model, target, opened, checked.golden)
+    if checked.shortlist_golden:
+        checked.findings += compare_shortlist_texts(
+            model, target, opened.directory, checked.shortlist_golden, shortlist
+        )
     checked.findings += signatures
     _raise_problems(checked.problems())
     return checked
@@ -91,6 +113,8 @@ def _open(directory, manifest):
     kinds = {
         TRANSLATE_GRAPH: (artefacts.OnnxArtefact, "ONNX"),
         INT8_GRAPH: (artefacts.OnnxArtefact, "int8 ONNX"),
+        SHORTLIST_GRAPH: (artefacts.OnnxArtefact, "ONNX, shortlist"),
+        INT8_SHORTLIST_GRAPH: (artefacts.OnnxArtefact, "int8 ONNX, shortlist"),
         TEXT_GRAPH: (artefacts.TextOnnxArtefact, "text ONNX"),
         INT8_TEXT_GRAPH: (artefacts.TextOnnxArtefact, "int8 text ONNX"),
     }

@@ -80,37 +80,45 @@ def counted(artefact, precision, compared, total, problems, detail=""):
     )
 
 
-def to_markdown(title, findings, int8):
+def to_markdown(title, findings, measured):
     """The report that people read.
 
     Args:
         title: what was compared, a line.
         findings: list of `Finding`.
-        int8: an `Int8Report`.
+        measured: a `BleuReport` by the name of what was measured, as "int8".
     """
     lines = [f"# {title}", "", _LEGEND]
     lines += [_row(COLUMNS), _row(["---"] * len(COLUMNS))]
     lines += [_row(finding.cells()) for finding in findings]
-    written = "written" if int8.written else "not written"
-    lines += ["", "## int8", "", f"{written}: {int8.reason}.", ""]
-    if int8.bleu:
-        lines += [f"BLEU of {int8.sentences:,} sentences ({int8.signature}):", ""]
-        lines += [_row(["search", "float32", "int8"]), _row(["---"] * 3)]
-        lines += [
-            _row([search, *(f"{scores[name]:.2f}" for name in ("float32", "int8"))])
-            for search, scores in int8.bleu.items()
-        ]
+    for name, report in measured.items():
+        lines += ["", *_measured(name, report)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def to_json(findings, comparisons, int8):
-    """The report that programs read, as a dict."""
+def _measured(name, report):
+    """The lines about a `BleuReport`."""
+    written = "written" if report.written else "not written"
+    lines = [f"## {name}", "", f"{written}: {report.reason}."]
+    if report.bleu:
+        graphs = list(next(iter(report.bleu.values())))
+        lines += ["", f"BLEU of {report.sentences:,} sentences ({report.signature}):", ""]
+        lines += [_row(["search", *graphs]), _row(["---"] * (1 + len(graphs)))]
+        lines += [
+            _row([search, *(f"{scores[graph]:.2f}" for graph in graphs)])
+            for search, scores in report.bleu.items()
+        ]
+    return lines
+
+
+def to_json(findings, comparisons, measured):
+    """The report that programs read, as a dict; arguments are those of `to_markdown`."""
     return {
         "findings": [finding.to_dict() for finding in findings],
         "comparisons": [item.to_dict() for item in comparisons],
         "tolerances": TOLERANCES,
         "noise": NOISE,
-        "int8": int8.to_dict(),
+        **{name: report.to_dict() for name, report in measured.items()},
     }
 
 

@@ -44,6 +44,32 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
     return gate.findings
 
 
+def compare_shortlist_texts(model, target, directory, golden, shortlist):
+    """Compares what a `Translator` with a shortlist says with the golden examples made so.
+
+    Args:
+        model, target, directory: as `compare_texts` takes them.
+        golden: golden entries of searches with the shortlist.
+        shortlist: a `zoo.shortlist.Shortlist`.
+
+    Returns:
+        A list of `Finding`.
+    """
+    translator = Translator.load(directory, shortlist=True)
+    gate = _Gate(model, target, shortlist)
+    for beam_size in BEAM_SIZES:
+        entries = [entry for entry in golden if entry["beam_size"] == beam_size]
+        results = translator.translate(
+            [entry["source"] for entry in entries],
+            beam_size=beam_size,
+            length_penalty=artefacts.PENALTY,
+        )
+        scores = [result.score for result in results]
+        texts = [result.text for result in results]
+        gate.check("Translator, shortlist", entries, texts, scores)
+    return gate.findings
+
+
 def compare_int8_texts(target, golden, ids_onnx, text_onnx):
     """Whether the int8 text graph says what the int8 id graph says.
 
@@ -95,8 +121,8 @@ def _without_nul(entries):
 class _Gate:
     """Findings of several artefacts about one set of golden examples."""
 
-    def __init__(self, model, target):
-        self._model, self._target = model, target
+    def __init__(self, model, target, shortlist=None):
+        self._model, self._target, self._options = model, target, {"shortlist": shortlist}
         self._allowed = parity.tolerances(type(model).__name__.lower())["scores"]
         self.findings = []
 
@@ -138,7 +164,8 @@ class _Gate:
         if not entry["source_ids"]:
             return False
         source_ids = np.array(entry["source_ids"], "int32")
-        found = parity.translations_within_noise(self._model, source_ids, entry["beam_size"])
+        beam_size = entry["beam_size"]
+        found = parity.translations_within_noise(self._model, source_ids, beam_size, self._options)
         return ids in found if text is None else text in map(self._target.decode, found)
 
 

@@ -17,7 +17,7 @@ def search_name(beam_size):
     return "greedy" if beam_size == 1 else f"beam {beam_size}"
 
 
-def compare_translations(model, found, texts, kept, rows, target):
+def compare_translations(model, found, texts, kept, rows, target, shortlist=None):
     """Keras against other artefacts, in batches of all sizes and with options.
 
     Args:
@@ -25,6 +25,7 @@ def compare_translations(model, found, texts, kept, rows, target):
         found: artefacts that have `translate_ids`.
         texts, kept, rows: as `export.golden.golden_entries` takes them.
         target: the target `serving.Tokenizer`.
+        shortlist: the `zoo.shortlist.Shortlist` of these artefacts, which Keras then has too.
 
     Returns:
         `(comparisons, golden, references)`: a list of `parity.Comparison`; golden entries; and
@@ -32,13 +33,14 @@ def compare_translations(model, found, texts, kept, rows, target):
     """
     comparisons, golden, references = [], [], {}
     for beam_size in BEAM_SIZES:
-        expected = artefacts.keras_translate(model, rows, beam_size)
+        known = {"shortlist": shortlist}
+        expected = artefacts.keras_translate(model, rows, beam_size, **known)
         references[beam_size] = expected
         golden += golden_entries(texts, kept, rows, expected, beam_size, target)
         options = some_options(model, expected)
-        constrained = artefacts.keras_translate(model, rows, beam_size, **options)
+        constrained = artefacts.keras_translate(model, rows, beam_size, **known, **options)
         for artefact in found:
-            gate = _Gate(model, artefact, beam_size)
+            gate = _Gate(model, artefact, beam_size, shortlist)
             gate.one_batch(rows, expected)
             gate.each_alone(rows, expected)
             gate.full_batch(rows, expected)
@@ -75,8 +77,9 @@ def some_options(model, expected):
 class _Gate:
     """Comparisons of one artefact and one search."""
 
-    def __init__(self, model, artefact, beam_size):
+    def __init__(self, model, artefact, beam_size, shortlist):
         self._model, self._artefact, self._beam_size = model, artefact, beam_size
+        self._shortlist = shortlist
         self.comparisons = []
 
     def _start(self, setting):
@@ -87,7 +90,8 @@ class _Gate:
 
     def _add(self, rows, expected, options=None):
         received = self._artefact.translate_ids(rows, self._beam_size, **(options or {}))
-        parity.compare(self.comparisons[-1], self._model, rows, expected, received, options)
+        known = {**(options or {}), "shortlist": self._shortlist}
+        parity.compare(self.comparisons[-1], self._model, rows, expected, received, known)
 
     def one_batch(self, rows, expected):
         self._start("one batch")
@@ -150,13 +154,14 @@ def translation_findings(comparisons):
     return findings
 
 
-def int8_findings(artefact, rows, references):
+def int8_findings(artefact, rows, references, name="ONNX"):
     """How many translations of the int8 graph are those of float32; nothing is demanded.
 
     Args:
         artefact: an `OnnxArtefact` of the int8 graph.
         rows: source rows.
         references: Keras's arrays for each beam size.
+        name: of the artefact, for the report.
     """
     findings = []
     for beam_size, expected in references.items():
@@ -166,7 +171,7 @@ def int8_findings(artefact, rows, references):
         )
         findings.append(
             Finding(
-                "ONNX",
+                name,
                 "int8",
                 f"ids as in float32, {search_name(beam_size)}, one batch",
                 INFORMATION,

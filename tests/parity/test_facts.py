@@ -30,7 +30,7 @@ def bundle(exported, tmp_path_factory):
     path = checkpoint / "config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": METADATA}))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("export.int8_gate.MOST_LOST", 1000.0)  # random weights translate nothing
+        patch.setattr("export.bleu_gate.MOST_LOST", 1000.0)  # random weights translate nothing
         export_bundle(
             checkpoint,
             home / "bundle",

@@ -14,13 +14,13 @@ import export.bundle
 import export.gate.check
 from export import artefacts, parity
 from export.__main__ import main as export_main
+from export.bleu_gate import BleuReport
 from export.bundle import export_bundle
 from export.compare import main as compare_main
 from export.gate.findings import Finding
 from export.gate.texts import compare_texts
 from export.gate.translations import some_options
 from export.golden import source_rows
-from export.int8_gate import Int8Report
 from serving.manifest import BundleError, Manifest
 from serving.tokenizer import load_tokenizers
 from serving.translator import Translator
@@ -87,7 +87,7 @@ def test_report_for_people_holds_every_finding(exported, report):
 def test_command_prints_the_report(exported, report, capsys, monkeypatch):
     made = exported("seq2seq_gru")
     findings = [Finding(**item) for item in report["findings"]]
-    int8 = Int8Report(**report["int8"])
+    int8 = BleuReport(**report["int8"])
     found = export.bundle.Export(Manifest.read(made.bundle), findings, [], int8)
     monkeypatch.setattr(export.bundle, "export_bundle", lambda *given, **options: found)
     monkeypatch.setenv("COLUMNS", "160")

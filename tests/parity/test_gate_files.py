@@ -11,6 +11,7 @@ from onnx import numpy_helper
 
 import export.bundle
 import export.gate.check
+import export.graph_files
 from export import artefacts, parity
 from export.bundle import export_bundle
 from export.gate.files import compare_saved_signature
@@ -24,7 +25,7 @@ def export_again(made, directory, **options):
 
 def change_file(monkeypatch, name, change):
     """Damages a written graph before anything is compared: its bytes go through a function."""
-    original = export.bundle.save_sharing
+    original = export.graph_files.save_sharing
 
     def save(model, path, owner, owner_name):
         shared = original(model, path, owner, owner_name)
@@ -32,7 +33,7 @@ def change_file(monkeypatch, name, change):
         damaged.write_bytes(change(damaged.read_bytes()))
         return shared
 
-    monkeypatch.setattr(export.bundle, "save_sharing", save)
+    monkeypatch.setattr(export.graph_files, "save_sharing", save)
 
 
 def edit(change):
@@ -153,7 +154,7 @@ def test_gate_lists_every_tensor_out_of_tolerance(quick, tmp_path, monkeypatch):
 @pytest.fixture
 def int8(quick, monkeypatch, lines):
     """Options of an export that keeps int8 graphs, however they translate."""
-    monkeypatch.setattr("export.int8_gate.MOST_LOST", 1000.0)
+    monkeypatch.setattr("export.bleu_gate.MOST_LOST", 1000.0)
     return {"valid": (lines, lines)}
 
 

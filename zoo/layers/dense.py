@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from zoo import backend
+
 
 @keras.saving.register_keras_serializable(package="attention_zoo")
 class Dense(keras.layers.Dense):
@@ -40,3 +42,7 @@ class Dense(keras.layers.Dense):
         length, width = ops.shape(inputs)[1], inputs.shape[-1]
         flat = super().call(ops.reshape(inputs, (-1, width)), training=training)
         return ops.reshape(flat, (-1, length, self.units))
+
+    def columns(self, indices):
+        """W and b of some units only: `(D, C)` and `(C,)` for int32 indices `(C,)`."""
+        return backend.gather(self.kernel, indices, axis=1), backend.gather(self.bias, indices)

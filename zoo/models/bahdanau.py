@@ -46,11 +46,11 @@ class Bahdanau(RecurrentModel):
         hidden, states = self.decoder.step(ops.concatenate([y, context], axis=-1), states)
         return hidden, context, weights, states
 
-    def _output(self, hidden, y, context, training=None):
+    def _features(self, hidden, y, context):
+        """o_t, what the output layer is given."""
         features = self.deep_output(ops.concatenate([hidden, y, context], axis=-1))
         half = self.config.embedding_width
-        pooled = ops.maximum(features[..., :half], features[..., half:])
-        return ops.cast(self.output_layer(self.drop(pooled, training=training)), "float32")
+        return ops.maximum(features[..., :half], features[..., half:])
 
     def call(self, inputs, training=None):
         state = self._start(inputs["source_ids"], training)
@@ -64,10 +64,11 @@ class Bahdanau(RecurrentModel):
         carry = (ops.zeros_like(state["memory"][:, 0]), *self._states(state))
         _, (context, hidden, *_) = ops.scan(advance, carry, ops.transpose(y, (1, 0, 2)))
         hidden, context = ops.transpose(hidden, (1, 0, 2)), ops.transpose(context, (1, 0, 2))
-        return self._output(hidden, y, context, training)
+        pooled = self.drop(self._features(hidden, y, context), training=training)
+        return ops.cast(self.output_layer(pooled), "float32")
 
     def decode_step(self, token_ids, state):
         y = self.target_embedding(merge_hypotheses(token_ids))
         hidden, context, weights, states = self._advance(y, self._states(state), state)
-        logits = self._output(hidden, y, context)
+        logits = self._project(self._features(hidden, y, context), token_ids, state)
         return logits, {**state, **self._named(states)}, weights

@@ -102,4 +102,4 @@ class Luong(RecurrentModel):
             next_state["attentional"] = attentional
         if "position" in state:
             next_state["position"] = state["position"] + 1
-        return self._logits(attentional), next_state, weights
+        return self._project(attentional, token_ids, state), next_state, weights

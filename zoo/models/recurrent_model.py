@@ -1,6 +1,7 @@
 """The frame that the three recurrent families share."""
 
 import keras
+from keras import ops
 
 from zoo import masks
 from zoo.layers.decoder_bridge import DecoderBridge
@@ -9,6 +10,7 @@ from zoo.layers.recurrent_decoder import RecurrentDecoder
 from zoo.layers.recurrent_encoder import RecurrentEncoder
 from zoo.layers.token_embedding import TokenEmbedding
 from zoo.models.translation_model import TranslationModel
+from zoo.shortlist import has_shortlist, shortlist_logits
 
 
 class RecurrentModel(TranslationModel):
@@ -73,6 +75,15 @@ class RecurrentModel(TranslationModel):
     def _named(self, states):
         """The decoder's tensors under their names."""
         return dict(zip(self.decoder.state_names, states, strict=True))
+
+    def _project(self, x, token_ids, state):
+        """float32 logits of a step: of all tokens, or of the candidates of a shortlist."""
+        if has_shortlist(state):
+            return shortlist_logits(x, state, has_beams=len(token_ids.shape) == 2)
+        return ops.cast(self.output_layer(x), "float32")
+
+    def output_of(self, candidates):
+        return self.output_layer.columns(candidates)
 
     def encode(self, source_ids):
         return self._start(source_ids)

@@ -36,4 +36,4 @@ class Seq2Seq(RecurrentModel):
     def decode_step(self, token_ids, state):
         y = self.target_embedding(merge_hypotheses(token_ids))
         hidden, states = self.decoder.step(y, self._states(state))
-        return ops.cast(self.output_layer(hidden), "float32"), self._named(states), None
+        return self._project(hidden, token_ids, state), self._named(states), None

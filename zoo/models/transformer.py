@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from zoo import masks
+from zoo import backend, masks
 from zoo.config import TransformerConfig
 from zoo.layers.beams import merge_hypotheses
 from zoo.layers.dense import Dense
@@ -16,6 +16,7 @@ from zoo.layers.transformer_block import (
     TransformerEncoderBlock,
 )
 from zoo.models.translation_model import TranslationModel
+from zoo.shortlist import has_shortlist, shortlist_logits
 
 _TABLES = {"sinusoidal": SinusoidalPositionalEncoding, "learned": LearnedPositionalEncoding}
 _DECODER_BLOCKS = {"attention": TransformerDecoderBlock, "ssru": SSRUDecoderBlock}
@@ -119,12 +120,19 @@ class Transformer(TranslationModel):
         return (self.encoder_norm(x) if self.encoder_norm else x), mask
 
     def _logits(self, x):
-        if self.decoder_norm:
-            x = self.decoder_norm(x)
         if not self.config.tie_output:
             return ops.cast(self.output_layer(x), "float32")
         logits = ops.cast(self.target_embedding.logits(x), "float32")
         return logits + ops.cast(self.output_bias, "float32")
+
+    def _normed(self, x):
+        return self.decoder_norm(x) if self.decoder_norm else x
+
+    def output_of(self, candidates):
+        if not self.config.tie_output:
+            return self.output_layer.columns(candidates)
+        rows = backend.gather(self.target_embedding.embeddings, candidates)  # (C, D)
+        return ops.transpose(rows), backend.gather(self.output_bias, candidates)
 
     def call(self, inputs, training=None):
         memory, memory_mask = self._memory(inputs["source_ids"], training)
@@ -133,7 +141,7 @@ class Transformer(TranslationModel):
         causal = masks.causal_mask(ops.shape(target_ids)[1])
         for block in self.decoder_blocks:
             x = block(x, memory, causal_mask=causal, memory_mask=memory_mask, training=training)
-        return self._logits(x)
+        return self._logits(self._normed(x))
 
     def encode(self, source_ids, attention_layer=-1, attention_head=-1):
         """The state before the first decode step.
@@ -209,4 +217,7 @@ class Transformer(TranslationModel):
         attention = ops.concatenate(looked, axis=1) * state["memory_shares"]
         attention = ops.sum(attention, axis=1)  # (B, K, S)
         attention = ops.reshape(attention, (-1, ops.shape(state["memory_mask"])[-1]))
+        x = self._normed(x)
+        if has_shortlist(state):
+            return shortlist_logits(x, state, has_beams), state, attention
         return self._logits(x), state, attention

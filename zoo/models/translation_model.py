@@ -9,6 +9,7 @@ from keras import ops
 
 from zoo import backend, masks, search
 from zoo.presets import PRESETS
+from zoo.shortlist import shortlist_state
 
 PAD_ID, START_ID, END_ID = 0, 1, 2
 _OPTION_TYPES = {
@@ -85,6 +86,26 @@ class TranslationModel(keras.Model):
         """
         raise NotImplementedError
 
+    def output_of(self, candidates):
+        """The part of the output layer that a search with a shortlist needs.
+
+        A family that has this method asks `zoo.shortlist.has_shortlist(state)` in `decode_step`,
+        and if so gives `shortlist_logits` in place of its own.
+
+        Args:
+            candidates: int32 `(C,)`, target ids.
+
+        Returns:
+            `(weights, bias)`, `(D, C)` and `(C,)`: logits = x weights + bias.
+
+        Raises:
+            ValueError: this family cannot use a shortlist.
+        """
+        raise ValueError(
+            f"{type(self).__name__}: shortlist cannot be used; expected a model with output_of. "
+            "Received one without. Write that method, or leave the shortlist out."
+        )
+
     def translate_ids(
         self,
         source_ids,
@@ -94,6 +115,7 @@ class TranslationModel(keras.Model):
         min_length=0,
         max_length=0,
         prefix_ids=None,
+        shortlist=None,
         **options,
     ):
         """Translates a padded batch of ids; the search is the one that exported graphs run.
@@ -106,6 +128,7 @@ class TranslationModel(keras.Model):
             min_length: least number of tokens, end included.
             max_length: most tokens, end included; 0 means twice the source's tokens plus 10.
             prefix_ids: int array `(B, P)` of forced first tokens, padded with 0.
+            shortlist: a `zoo.shortlist.Shortlist`, to choose among its candidates only; or None.
             **options: those of `search_options` that are not named here. `suppressed_ids` and
                 `no_repeat_ngram`: see `zoo.constraints.Constraints`. `coverage_penalty`: the
                 weight of `zoo.search.coverage` in the score, for a family with attention.
@@ -134,12 +157,13 @@ class TranslationModel(keras.Model):
             "max_length": np.int32(max_length),
             **{name: np.asarray(value, _OPTION_TYPES[name]) for name, value in options.items()},
         }
-        key = (beam_size, num_hypotheses, *values)
+        key = (beam_size, num_hypotheses, shortlist, *values)
         if key not in self._translate:
 
             def run(source_ids, *tensors):
                 named = dict(zip(values, tensors, strict=True))
-                return self.search(source_ids, beam_size, num_hypotheses, **named)
+                sizes = beam_size, num_hypotheses
+                return self.search(source_ids, *sizes, shortlist=shortlist, **named)
 
             self._translate[key] = backend.graph_function(run)
         result = self._translate[key](source_ids, *values.values())
@@ -203,6 +227,7 @@ class TranslationModel(keras.Model):
         *,
         max_length=0,
         decode_step=None,
+        shortlist=None,
         **options,
     ):
         """Encode and search, on tensors: what `translate_ids` and every exported graph run.
@@ -214,15 +239,32 @@ class TranslationModel(keras.Model):
             num_hypotheses: int or int32 scalar tensor.
             max_length: int or int32 scalar tensor.
             decode_step: replaces the model's own, for example to change its logits.
+            shortlist: a `zoo.shortlist.Shortlist`, or None for the whole vocabulary.
             **options: what else `search_options` names, ints and floats or scalar tensors.
 
         Returns:
             A dict of tensors, see `translate_ids`.
+
+        Raises:
+            ValueError: there is a shortlist, and the model has no `output_of`.
         """
         chosen = {name: options.pop(name) for name in self.attention_choices if name in options}
         state = self.encode(source_ids, **chosen)
         decode_step = decode_step or self.decode_step
+        candidates = None
+        if shortlist is not None:
+            candidates, is_own = shortlist.candidates(
+                source_ids,
+                options.get("prefix_ids"),
+                self.config.target_vocabulary_size,
+                END_ID,
+                PAD_ID,
+            )
+            shared, memory = shortlist_state(*self.output_of(candidates), is_own)
+            state = {**state, **memory}
+            decode_step = _with(shared, decode_step)
         common = {
+            "candidates": candidates,
             "limits": search.length_limits(source_ids, max_length, self.config.max_target_length),
             "start_id": START_ID,
             "end_id": END_ID,
@@ -279,3 +321,8 @@ class TranslationModel(keras.Model):
             "target_vocabulary_size": target_vocabulary_size or vocabulary_size,
         }
         return cls(cls.config_class(**{**PRESETS[preset].settings, **fields, **overrides}))
+
+
+def _with(shared, decode_step):
+    """A `decode_step` whose state also has what belongs to no row."""
+    return lambda token_ids, state: decode_step(token_ids, {**state, **shared})

@@ -8,8 +8,8 @@ import onnxruntime
 import pytest
 from onnx import parser
 
+from export.bleu_gate import BleuReport
 from export.facts import add_exported_scores, append_facts, model_facts
-from export.int8_gate import Int8Report
 
 SIGNATURE = "nrefs:1|case:mixed"
 
@@ -137,7 +137,7 @@ def test_facts_are_appended_behind_what_the_file_holds(files):
 @pytest.mark.parametrize("written", [True, False])
 def test_each_graph_tells_its_own_bleu(files, written):
     bleu = {"beam 1": {"float32": 30.0, "int8": 29.9}, "beam 4": {"float32": 31.25, "int8": 31.0}}
-    report = Int8Report(written, "", 12, bleu, SIGNATURE)
+    report = BleuReport(written, "", 12, bleu, SIGNATURE)
     found = add_exported_scores(files, report, "valid.en")
     line = "BLEU {} (beam 1), {} (beam 4) on valid.en, 12 sentences, sacreBLEU nrefs:1|case:mixed"
     expected = {"scores_float32": line.format("30.00", "31.25")}
@@ -151,5 +151,5 @@ def test_each_graph_tells_its_own_bleu(files, written):
 
 
 def test_nothing_measured_is_nothing_said(files):
-    assert add_exported_scores(files, Int8Report(False, "no texts")) == {}
+    assert add_exported_scores(files, BleuReport(False, "no texts")) == {}
     assert said_by(files / "translate.onnx") == {"family": "luong"}

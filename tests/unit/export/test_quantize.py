@@ -226,3 +226,65 @@ def test_large_model_takes_a_quarter_of_the_bytes():
     x = RNG.normal(size=(3, 200)).astype("float32")
     small = quantized(model, x=x)
     assert small.ByteSize() < 0.26 * model.ByteSize()
+
+
+# --- part of a matrix -----------------------------------------------------------------------------
+
+COLUMNS = np.array([3, 0, 11, 7], "int32")
+
+
+@pytest.mark.parametrize(
+    ("select", "shape"),
+    [
+        ("part = Gather <axis = 1> (w, i)", (16, 12)),
+        ("rows = Gather (w, i) part = Transpose <perm = [1, 0]> (rows)", (12, 16)),
+    ],
+)
+def test_selected_columns_stay_int8_in_their_product(select, shape):
+    body = f"{select} y = MatMul (x, part)"
+    model = make_model("float[b, 16] x, int32[c] i", "float[b, c] y", body, w=shape)
+    small = quantized(model, x=X, i=COLUMNS)
+    assert ops(small)["DynamicQuantizeMatMul"] == 1
+    assert ops(small)["Gather"] == 2  # of the columns and of their scales
+    assert not {"MatMul", "Cast"} & ops(small).keys()
+    assert constants(small, TensorProto.INT8) == [list(shape)]
+    assert constants(small, TensorProto.FLOAT) == [[12]]
+
+
+def test_selected_columns_reach_a_nested_product():
+    body = """
+        part = Gather <axis = 1> (w, i)
+        y = If (c) <then_branch = a () => (float[b, n] s) { s = MatMul (x, part) },
+                    else_branch = o () => (float[b, n] t) { p = MatMul (x, part) t = Neg (p) }>
+    """
+    inputs = "float[b, 16] x, int32[n] i, bool c"
+    model = make_model(inputs, "float[b, n] y", body, w=(16, 12))
+    small = quantized(model, x=X, i=COLUMNS, c=np.array(False))
+    assert ops(small)["DynamicQuantizeMatMul"] == 2
+    assert "MatMul" not in ops(small)
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "y = MatMul (part, part)",  # also the first factor
+        "z = MatMul (x, part) w2 = Neg (part) y = MatMul (x, w2)",
+        "y = MatMul (x, part) z = Identity (part)",
+    ],
+)
+def test_columns_that_others_read_too_stay_float(rest):
+    body = f"part = Gather <axis = 1> (w, i) {rest}"
+    columns = np.arange(16, dtype="int32")
+    model = make_model("float[b, 16] x, int32[c] i", "float[n, m] y", body, w=(16, 16))
+    small = quantized(model, x=X, i=columns)
+    assert "DynamicQuantizeMatMul" not in ops(small)
+
+
+def test_output_layer_shares_its_int8_matrix_with_the_embedding():
+    body = """
+        x = Gather (w, ids)
+        rows = Gather (w, i) part = Transpose <perm = [1, 0]> (rows) y = MatMul (x, part)
+    """
+    model = make_model("int32[b] ids, int32[c] i", "float[b, c] y", body, w=(30, 16))
+    small = quantized(model, ids=IDS[0], i=COLUMNS)
+    assert constants(small, TensorProto.INT8) == [[30, 16]]

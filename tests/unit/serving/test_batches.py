@@ -122,6 +122,22 @@ def test_int8_batches_do_not_depend_on_threads(toolbox):
     assert seen == {(5, 6, 6)}
 
 
+@pytest.mark.parametrize(("name", "exact"), [("shortlist", True), ("shortlist.int8", False)])
+def test_shortlist_batches_depend_on_threads_in_float32_only(toolbox, name, exact):
+    directory = toolbox.bundle()
+    graph = f"translate.{name}.onnx"
+    (directory / graph).write_bytes(toolbox.copying_graph())
+    graphs = dict.fromkeys(["translate.onnx", graph], toolbox.graph_spec())
+    bundle = toolbox.bundle(graphs=graphs, files=hash_files(directory))
+    precision = "float32" if exact else "int8"
+    seen = set()
+    for threads in (1, 5):
+        translator, spy = spied(bundle, threads, precision=precision, shortlist=True)
+        translator.translate(TEXTS[:20], batch_size=6)
+        seen.add(tuple(sorted(spy.rows)))
+    assert len(seen) == (2 if exact else 1)
+
+
 def test_progress_counts_every_text(shared_bundle, capsys):
     translator, _ = spied(shared_bundle, 3)
     translator.translate(TEXTS, batch_size=4, progress=True)

@@ -89,6 +89,30 @@ def test_precision_chooses_the_graph(run, toolbox):
     assert "precision  float32, int8\n" in output
 
 
+def test_shortlist_chooses_the_graph(run, toolbox):
+    directory = toolbox.bundle()
+    for name, lacks in (("shortlist", "beam_size"), ("shortlist.int8", "length_penalty")):
+        content = toolbox.copying_graph((lacks,))
+        (directory / f"translate.{name}.onnx").write_bytes(content)
+    spec = toolbox.graph_spec
+    graphs = {
+        "translate.onnx": spec(),
+        "translate.shortlist.onnx": spec(("beam_size",)),
+        "translate.shortlist.int8.onnx": spec(("length_penalty",)),
+    }
+    bundle = toolbox.bundle(graphs=graphs, files=hash_files(directory))
+    options = ["--beam-size", 2, "--length-penalty", 1]
+    for chosen, problem in (
+        ([], None),
+        (["--shortlist"], "beam_size cannot be changed"),
+        (["--shortlist", "--precision", "int8"], "length_penalty cannot be changed"),
+    ):
+        status, _, errors = run("translate", bundle, *options, *chosen, stdin=b"a dog\n")
+        assert status == (2 if problem else 0)
+        assert problem is None or problem in errors
+    assert "precision  float32\n" in run("info", bundle)[1]
+
+
 class Chunks(io.StringIO):
     """A stream that remembers what each flush sent."""
 
@@ -177,6 +201,8 @@ def test_info_tells_licence_data_and_scores_if_the_bundle_does(run, toolbox, sha
         (["translate", "{bundle}", "--window", 0], "window is out of range"),
         (["translate", "{bundle}", "--suppress", "dog"], "Received the pieces ▁, d, o, g"),
         (["translate", "{bundle}", "--precision", "int8"], "the bundle has no int8 graph"),
+        (["translate", "{bundle}", "--shortlist"], "no float32 graph with a shortlist"),
+        (["verify", "{bundle}", "--shortlist"], "Export it again with --shortlist"),
         (["translate", "{bundle}", "--stream", "--beam-size", 2], "beam_size must be 1"),
         (["translate", "{bundle}", "--stream", "--scores"], "Leave out --stream"),
         (["translate", "{bundle}", "--stream", "--num-hypotheses", 2], "num_hypotheses is above"),

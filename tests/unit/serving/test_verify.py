@@ -10,7 +10,7 @@ from onnx import helper, numpy_helper
 from serving import BundleError, Translator
 from serving.__main__ import main
 from serving.graph import Graph
-from serving.manifest import INT8_GRAPH, hash_files
+from serving.manifest import INT8_GRAPH, SHORTLIST_GRAPH, hash_files
 from serving.verify import Verification, verify
 
 SOURCES = ["a dog", "the cat sleeps.", "", "나는 학교에 간다."]
@@ -69,6 +69,20 @@ def test_float32_must_give_every_golden_translation(bundle):
     for damage in (change_text, change_ids):
         with pytest.raises(BundleError, match=r"'the cat sleeps\.', beam_size 1: t.* differ"):
             verify(bundle(damage=damage))
+
+
+def test_shortlist_has_golden_examples_of_its_own(bundle, toolbox):
+    directory = bundle()
+    golden = json.loads((directory / "golden.json").read_text(encoding="utf-8"))
+    change_text(golden)  # as its graph, a copy of the other, will not answer
+    (directory / "golden.shortlist.json").write_text(json.dumps(golden), encoding="utf-8")
+    graph = toolbox.copying_graph(["max_length"])
+    (directory / SHORTLIST_GRAPH).write_bytes(graph)
+    spec = dict.fromkeys(["translate.onnx", SHORTLIST_GRAPH], toolbox.graph_spec(["max_length"]))
+    toolbox.bundle(graphs=spec, files=hash_files(directory), graph=graph)
+    assert verify(directory).equal == 4
+    with pytest.raises(BundleError, match=r"golden\.shortlist\.json: .*text differ"):
+        verify(directory, shortlist=True)
 
 
 def test_int8_may_give_other_texts_and_says_how_many(bundle):

@@ -29,6 +29,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import zoo
+from zoo.shortlist import Shortlist
 
 directory, backend, *families = Path(sys.argv[1]), *sys.argv[2:]
 assert keras.backend.backend() == backend
@@ -40,7 +41,9 @@ for family in families:
     found[f"{family}.logits"] = keras.ops.convert_to_numpy(logits)
     greedy = model.translate_ids(source, max_length=4)
     beam = model.translate_ids(source, beam_size=3, num_hypotheses=2, max_length=4)
-    for search, result in (("greedy", greedy), ("beam", beam)):
+    short = Shortlist(np.arange(11)[:, None] % 7 + 3, np.array([2, 11]))
+    short = model.translate_ids(source, beam_size=3, shortlist=short, max_length=4)
+    for search, result in (("greedy", greedy), ("beam", beam), ("shortlist", short)):
         for name, value in result.items():
             found[f"{family}.{search}.{name}"] = value
 np.savez(directory / f"{backend}.npz", **found)
@@ -63,6 +66,7 @@ def _run(arguments, backend):
 def reference(tiny, tmp_path_factory):
     """Checkpoints of one model a family, and what TensorFlow makes of them."""
     import zoo
+    from zoo.shortlist import Shortlist
 
     directory = tmp_path_factory.mktemp("backends")
     np.save(directory / "source.npy", SOURCE)
@@ -72,7 +76,12 @@ def reference(tiny, tmp_path_factory):
         zoo.save_checkpoint(model, directory / name)
         logits = model({"source_ids": SOURCE, "target_ids": SOURCE})
         expected[f"{name}.logits"] = logits.numpy()
-        for search, options in (("greedy", {}), ("beam", {"beam_size": 3, "num_hypotheses": 2})):
+        shortlist = Shortlist(np.arange(11)[:, None] % 7 + 3, np.array([2, 11]))
+        for search, options in (
+            ("greedy", {}),
+            ("beam", {"beam_size": 3, "num_hypotheses": 2}),
+            ("shortlist", {"beam_size": 3, "shortlist": shortlist}),
+        ):
             result = model.translate_ids(SOURCE, max_length=4, **options)
             expected |= {f"{name}.{search}.{key}": value for key, value in result.items()}
     return directory, expected

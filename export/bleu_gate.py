@@ -1,11 +1,10 @@
-"""Whether int8 weights are good enough: BLEU against the float32 graph, on text with references."""
+"""Whether a cheaper graph is good enough: BLEU against another graph, on text with references."""
 
 from dataclasses import asdict, dataclass, field
 
 import sacrebleu
 
 from export.artefacts import OnnxArtefact
-from serving.manifest import INT8_GRAPH
 from serving.rows import make_rows, pad
 
 MOST_LOST = 0.3  # BLEU
@@ -13,14 +12,14 @@ _BATCH = 32
 
 
 @dataclass
-class Int8Report:
-    """What became of the int8 graphs.
+class BleuReport:
+    """What became of a cheaper graph.
 
     Attributes:
-        written: whether the bundle holds them.
+        written: whether the bundle holds it.
         reason: why, in a sentence.
         sentences: sentences that were translated.
-        bleu: for each search, as "beam 4", the BLEU of "float32" and of "int8".
+        bleu: for each search, as "beam 4", the BLEU of both graphs, as of "float32" and "int8".
         signature: sacreBLEU's.
     """
 
@@ -35,40 +34,40 @@ class Int8Report:
         return asdict(self)
 
 
-def measure_int8(directory, tokenizers, max_source_length, valid, beam_sizes):
-    """Compares the int8 id graph of a directory with the float32 one.
+def measure_bleu(directory, graphs, tokenizers, max_source_length, valid, beam_sizes):
+    """Compares two id graphs of a directory.
 
     Args:
         directory: it holds both graphs.
+        graphs: file names by what people call them, as "float32" and "int8"; the second is judged.
         tokenizers: of source and target.
         max_source_length: tokens of the longest row, end token included.
         valid: `(sources, references)`, two lists of texts.
         beam_sizes: searches to measure.
 
     Returns:
-        An `Int8Report`; `written` is False if int8 loses more than `MOST_LOST` in any search.
+        A `BleuReport`; `written` is False if the second graph loses more than `MOST_LOST` in any
+        search.
     """
     sources, references = valid
-    graphs = {
-        "float32": OnnxArtefact(directory),
-        "int8": OnnxArtefact(directory, INT8_GRAPH, "int8 ONNX"),
-    }
+    opened = {name: OnnxArtefact(directory, graph, name) for name, graph in graphs.items()}
+    expected, judged = graphs
     metric = sacrebleu.BLEU()
     bleu = {}
     for beam_size in beam_sizes:
         bleu[f"beam {beam_size}"] = scores = {}
-        for name, graph in graphs.items():
+        for name, graph in opened.items():
             texts = _translate(graph, tokenizers, sources, max_source_length, beam_size)
             scores[name] = round(metric.corpus_score(texts, [references]).score, 2)
-    lost = {search: score["float32"] - score["int8"] for search, score in bleu.items()}
+    lost = {search: score[expected] - score[judged] for search, score in bleu.items()}
     worst = max(lost, key=lost.get)
     good = lost[worst] <= MOST_LOST
     reason = (
-        f"int8 loses at most {lost[worst]:.2f} BLEU ({worst}); allowed are {MOST_LOST}"
+        f"{judged} loses at most {lost[worst]:.2f} BLEU ({worst}); allowed are {MOST_LOST}"
         if good
-        else f"int8 loses {lost[worst]:.2f} BLEU ({worst}); expected at most {MOST_LOST}"
+        else f"{judged} loses {lost[worst]:.2f} BLEU ({worst}); expected at most {MOST_LOST}"
     )
-    return Int8Report(good, reason, len(sources), bleu, str(metric.get_signature()))
+    return BleuReport(good, reason, len(sources), bleu, str(metric.get_signature()))
 
 
 def _translate(graph, tokenizers, sources, max_source_length, beam_size):
