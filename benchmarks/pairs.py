@@ -68,8 +68,8 @@ class Pair:
         if engine == OTHER:
             return [*sorted(self.converted[precision].iterdir()), *self.tokenizers]
         suffix = "" if precision == "float32" else f".{precision}"
-        graph = self.bundle / f"translate{suffix}.onnx"
-        return [graph, self.bundle / "manifest.json", *self.tokenizers]
+        names = (f"translate{suffix}.onnx", f"translate_text{suffix}.onnx", "manifest.json")
+        return [*(self.bundle / name for name in names), *self.tokenizers]  # weights in the second
 
 
 def open_pair(name, checkpoint, bundle, precisions, scratch, advance):

@@ -13,12 +13,14 @@ Ratios are CTranslate2's time over ours, so above 1 ours is faster. Tokens per s
 pieces of each engine's own translations, end tokens included.
 
 Both engines get the same vocabulary, weights and limit (twice the source's tokens plus 10). \
-CTranslate2 gets batches sorted by length, each with its own limit, one worker, no scores, and \
-of OpenMP's ways for idle threads to wait the one that was faster in a trial; its \
-length penalty is {other_penalty} for our {own_penalty}: it divides a score by n^{other_penalty}, \
-ours by ((5 + n) / 6)^{own_penalty}, which grow alike at the references' mean length. Its beam \
-search ends when as many hypotheses are finished as the beam is wide, ours when no better one is \
-possible. That is a difference of definition, so beam texts may differ; BLEU tells what it does."""
+CTranslate2 gets batches sorted by length, each with its own limit and, where there are several \
+threads, as many batches at once, on a thread each, as ours does; a single sentence gets all \
+threads. It gives no scores, and of OpenMP's ways for idle threads to wait it has the one that \
+was faster in a trial. Its length penalty is {other_penalty} for our {own_penalty}: it divides \
+a score by n^{other_penalty}, ours by ((5 + n) / 6)^{own_penalty}, which grow alike at the \
+references' mean length. Its beam search ends when as many hypotheses are finished as the beam \
+is wide, ours when no better one is possible. That is a difference of definition, so beam texts \
+may differ; BLEU tells what it does."""
 
 
 @dataclass

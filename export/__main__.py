@@ -56,6 +56,7 @@ def main(arguments=None):
                 overwrite=options.overwrite,
                 report=report,
                 shortlist=_parallel("--shortlist", options.shortlist),
+                valid_name=options.valid[0].name if options.valid else "",
             )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import zoo
 from export.bleu_gate import BleuReport
+from export.facts import add_exported_scores, model_facts
 from export.gate import check_bundle
 from export.gate.findings import to_json, to_markdown
 from export.golden import stress_texts
@@ -74,6 +75,7 @@ def export_bundle(
     valid=None,
     overwrite=False,
     report=print,
+    valid_name="",
     shortlist=None,
 ):
     """Exports a checkpoint, and leaves nothing behind unless parity holds.
@@ -86,6 +88,7 @@ def export_bundle(
             well as float32 ones; without it no int8 graph is written.
         overwrite: whether an existing bundle may be replaced.
         report: called with one line of text for each step.
+        valid_name: what the texts of `valid` are called, told with their BLEU.
         shortlist: `(sources, targets)`, two lists of texts, best those of training: adds graphs
             that choose among the target tokens that these texts make likely, if they translate
             `valid` as well as the others.
@@ -117,7 +120,9 @@ def export_bundle(
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            result = _write(checkpoint, partial, names, examples, valid, report, shortlist)
+            result = _write(
+                checkpoint, partial, names, examples, valid, valid_name, report, shortlist
+            )
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -126,7 +131,7 @@ def export_bundle(
     return result
 
 
-def _write(checkpoint, directory, names, examples, valid, report, shortlist):
+def _write(checkpoint, directory, names, examples, valid, valid_name, report, shortlist):
     model, metadata = zoo.load_checkpoint(checkpoint)
     tokenizers = load_tokenizers(checkpoint)
     for name in names:
@@ -142,13 +147,13 @@ def _write(checkpoint, directory, names, examples, valid, report, shortlist):
     texts = [*examples, *metadata.get("examples", [])]
     texts += stress_texts(tokenizers[0], model.config.max_source_length)
     write_warmup(saved_model, texts)
-    facts = {key: str(value) for key, value in metadata.items() if not isinstance(value, list)}
-    facts = {"family": family, **facts}
+    facts = model_facts(model, tokenizers, metadata)
     graphs, reports, learned = _write_graphs(
         module, model, tokenizers, directory, facts, valid, report, shortlist
     )
+    facts |= add_exported_scores(directory, reports["int8"], valid_name)
 
-    manifest = _manifest(checkpoint, directory, model, metadata, names, graphs)
+    manifest = _manifest(checkpoint, directory, model, metadata, names, graphs, facts)
     manifest.write(directory)  # the gate opens the bundle as production does
     report(f"comparing with Keras on {len(texts)} texts")
     checked = check_bundle(model, tokenizers, directory, texts, learned)
@@ -195,7 +200,7 @@ def _learn(texts, tokenizers, model, report):
     return learn_shortlist(*sides, *sizes, same=same_pieces(*tokenizers), report=report)
 
 
-def _manifest(checkpoint, directory, model, metadata, names, graphs):
+def _manifest(checkpoint, directory, model, metadata, names, graphs, facts):
     """The manifest of what lies in the directory so far."""
     family = type(model).__name__.lower()
     return Manifest(
@@ -213,6 +218,7 @@ def _manifest(checkpoint, directory, model, metadata, names, graphs):
         attention=model.has_attention,
         tokenizer=TokenizerFiles(names[0], names[-1]),
         decoding=DecodingDefaults(),
+        about=facts,
         producer=_producers(),
         files=hash_files(directory),
     )

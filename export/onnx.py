@@ -20,6 +20,8 @@ from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
 from export.rewrites.lift_constants import lift_constants
 from export.rewrites.loop_scalars import state_loop_scalars
 from export.rewrites.merge_projections import merge_projections
+from export.rewrites.share_nodes import share_nodes
+from export.rewrites.share_shapes import share_shapes
 from export.rewrites.shorten_names import shorten_names
 from serving.manifest import GraphSpec, TensorSpec
 
@@ -31,6 +33,8 @@ PASSES = (
     state_loop_scalars,
     hoist_loop_invariants,
     lift_constants,
+    share_shapes,
+    share_nodes,
     merge_projections,
     shorten_names,
 )

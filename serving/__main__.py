@@ -239,9 +239,14 @@ def _info(options: argparse.Namespace) -> None:
     model, limits, decoding = manifest.model, manifest.limits, manifest.decoding
     size = sum(file.bytes for file in manifest.files.values())
     made_by = ", ".join(f"{name} {version}" for name, version in manifest.producer.items())
+    about = manifest.about
     facts = {
         "model": f"{model.preset} ({model.family}), revision {model.revision[:12]}",
         "languages": f"{manifest.languages.source} to {manifest.languages.target}",
+        "trained on": about.get("training_data"),
+        "scores": about.get("scores"),
+        "licence": about.get("licence"),
+        "author": about.get("author"),
         "attention": "yes" if manifest.attention else "no",
         "limits": f"{limits.max_source_length} source tokens, "
         f"{limits.max_target_length} target tokens",
@@ -253,7 +258,8 @@ def _info(options: argparse.Namespace) -> None:
         "format": str(manifest.format_version),
     }
     for name, value in facts.items():
-        print(f"{name:<11}{value}")
+        if value is not None:
+            print(f"{name:<11}{value}")
 
 
 if __name__ == "__main__":

@@ -147,6 +147,9 @@ class GraphSpec:
 class Manifest:
     """Everything production knows about a bundle before it opens a model.
 
+    ``about`` holds what is known of the model, for people: texts by name, such as ``licence``,
+    ``training_data`` and ``scores``. The ONNX files carry the same texts as metadata.
+
     Example:
         >>> manifest = Manifest(
         ...     model=ModelInfo("luong", "luong_tiny", revision="0" * 64),
@@ -165,6 +168,7 @@ class Manifest:
     tokenizer: TokenizerFiles = TokenizerFiles()
     decoding: DecodingDefaults = DecodingDefaults()
     special_ids: SpecialIds = SpecialIds()
+    about: dict[str, str] = field(default_factory=dict, metadata={"may_be_absent": True})
     producer: dict[str, str] = field(default_factory=dict)
     format_version: int = FORMAT_VERSION
 
@@ -216,7 +220,15 @@ class Manifest:
             for tensor in (*graph["inputs"], *graph["outputs"]):
                 if tensor["default"] is None:
                     del tensor["default"]
-        order = ("format_version", "producer", "model", "languages", "special_ids", "limits")
+        order = (
+            "format_version",
+            "producer",
+            "model",
+            "about",
+            "languages",
+            "special_ids",
+            "limits",
+        )
         content = {key: content[key] for key in order} | content
         return json.dumps(content, indent=2, ensure_ascii=False) + "\n"
 

@@ -27,7 +27,7 @@ class SubwordSampler:
     """
 
     def __init__(self, processor, model_proto: bytes):
-        self._kind = _model_type(model_proto)
+        self._kind = model_type(model_proto)
         ids = range(processor.get_piece_size())
         plain = [
             i
@@ -144,7 +144,7 @@ class SubwordSampler:
         return ids
 
 
-def _model_type(model_proto: bytes) -> int:
+def model_type(model_proto: bytes) -> int:
     """Reads trainer_spec.model_type (ModelProto field 2, TrainerSpec field 3; default unigram)."""
     for field, value in _fields(model_proto):
         if field == 2 and isinstance(value, bytes):

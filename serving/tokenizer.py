@@ -10,7 +10,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from serving.subword_sampling import SubwordSampler
+from serving.subword_sampling import SubwordSampler, model_type
 
 PAD_ID = 0
 START_ID = 1
@@ -60,6 +60,11 @@ class Tokenizer:
     def vocabulary_size(self) -> int:
         """Number of ids, the four special ones included."""
         return self._size
+
+    @property
+    def kind(self) -> str:
+        """The algorithm of the SentencePiece model: "unigram", "bpe", "word" or "char"."""
+        return ("unigram", "bpe", "word", "char")[model_type(self.model_proto) - 1]
 
     def encode(self, text: str) -> list[int]:
         """Returns the ids of the best segmentation, without start or end.

@@ -143,6 +143,7 @@ def average_run(
     model, metadata = zoo.load_checkpoint(run / "best")
     average_weights(model, files)
     steps = [step_of(path) for path in files]
+    metadata.pop("measured_on", None)  # as the scores, it is of other weights
     metadata |= {"step": steps[-1], "weights": f"average of {len(steps)}", "scores": {}}
     directory = Path(output or run / "average")
     replace_checkpoint(model, directory, metadata, tokenizer_files(run / "tokenizer"))

@@ -174,10 +174,31 @@ class TrainRecipe:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class SourceRecipe:
+    """Where training data come from."""
+
+    name: str = key("what the data are called")
+    licence: str = key("their licence")
+    origin: str = key("where they can be had, and by whom they are", "")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AboutRecipe:
+    """What only a person can say. Checkpoints, and all that is exported from them, carry it."""
+
+    licence: str = key("terms of the trained weights", "")
+    training_data: tuple[SourceRecipe, ...] = key(
+        "what the model was trained on: name, licence, origin", ()
+    )
+    author: str = key("who trained the model", "")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """Everything that decides how a model is trained."""
+    """Everything that decides how a model is trained, and what is said about it."""
 
     name: str = key("name of the recipe")
+    about: AboutRecipe = AboutRecipe()
     data: DataRecipe = dataclasses.field()
     vocabulary: VocabularyRecipe = VocabularyRecipe()
     model: ModelRecipe = dataclasses.field()

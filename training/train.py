@@ -13,6 +13,7 @@ from training.building import build_batches, build_model
 from training.callbacks import CurveLog, PeriodicEvaluation, StateSaver, out_of_patience
 from training.checkpoints import average_weights, replace_checkpoint, save_step, saved_steps
 from training.evaluate import translate
+from training.metadata import checkpoint_metadata, measured_on
 from training.recipe import Recipe
 from training.run_directory import RunDirectory, TrainingText, pick_examples, read_pairs
 from training.scoring import PerplexityScorer, score_texts
@@ -91,6 +92,7 @@ class _Training:
         self.say = console.print
         self.verbose = (1 if console.is_terminal else 2) if verbose == "auto" else verbose
         self.progress = Progress()
+        self.measured = {}
 
     def run(self) -> dict:
         quicken_tensorflow()
@@ -165,6 +167,7 @@ class _Training:
         count = self.recipe.train.valid_sentences or None
         sources, references = (side[:count] for side in self.valid)
         scores = score_texts(translate(model, self.tokenizers, sources), references)
+        self.measured["valid"] = measured_on(self.recipe.data.valid, len(sources), 1, scores)
         return {
             "loss": math.log(perplexity),
             "perplexity": perplexity,
@@ -198,11 +201,13 @@ class _Training:
                 kept, scores = f"average of {len(files)}", averaged
                 step = self.progress.step
         if kept == "best":
+            self.measured = best.get("measured_on", {})  # a resumed run may not have evaluated
             model.load_weights(run.best / "model.weights.h5")
         scores = {f"valid_{name}": value for name, value in scores.items()}
         if self.test:
             translations = translate(model, self.tokenizers, self.test[0], beam_size=4)
             test = score_texts(translations, self.test[1])
+            self.measured["test"] = measured_on(self.recipe.data.test, len(self.test[0]), 4, test)
             scores |= {"test_bleu": test.bleu, "test_chrf": test.chrf}
             self.say(f"Test, beam 4: BLEU {test.bleu:.2f} ({test.bleu_signature})")
             self.say(f"              chrF {test.chrf:.2f} ({test.chrf_signature})")
@@ -215,17 +220,8 @@ class _Training:
         return scores["bleu"] if self.recipe.train.monitor == "bleu" else -scores["loss"]
 
     def _metadata(self, step: int, scores: dict, weights: str) -> dict:
-        recipe = self.recipe
-        return {
-            "source_language": recipe.data.source_language,
-            "target_language": recipe.data.target_language,
-            "preset": recipe.model.preset,
-            "recipe": recipe.name,
-            "step": step,
-            "weights": weights,
-            "scores": scores,
-            "examples": pick_examples(self.valid[0]),  # the exporter's golden examples
-        }
+        examples = pick_examples(self.valid[0])
+        return checkpoint_metadata(self.recipe, step, weights, scores, self.measured, examples)
 
     def _tokenizer_files(self) -> list[Path]:
         return tokenizer_files(self.run_directory.tokenizer)

@@ -3,10 +3,16 @@
 A search takes a function, never a model:
 `decode_step(token_ids, state) → (logits, state, attention)` with `token_ids` `(B,)`, or `(B, K)`
 for the K hypotheses of each sentence, `logits` `(N, V)` with N = B·K, `attention` `(N, S)` or None,
-and `state` a dict of tensors, batch first. Entries of the
-state whose name starts with "memory" stay as they are, one row a sentence; all others have a row
-for each hypothesis, change from step to step, and follow their hypothesis. Sentences that are done
-leave the batch, so `decode_step` sees fewer rows as the search goes on.
+and `state` a dict of tensors, batch first. The name of an entry says what it is:
+
+- "memory…" stays as it is, one row a sentence.
+- "cache…" has one row a sentence, too, and grows: each step appends, on axis 2, an entry for each
+  of its K hypotheses. A beam never reorders it. Instead `decode_step` finds boolean "ancestry"
+  `(B, K, P + K)` in the state: which of the P entries so far, and of the K to come, each
+  hypothesis descends from.
+- All others have a row for each hypothesis, change from step to step, and follow their hypothesis.
+
+Sentences that are done leave the batch, so `decode_step` sees fewer rows as the search goes on.
 """
 
 from keras import ops
@@ -61,9 +67,11 @@ def length_limits(source_ids, max_length, ceiling, pad_id=0):
 
 
 def _split_state(state):
-    """The entries that change, and the memory."""
+    """The entries that follow their hypothesis, the caches, and the memory."""
     memory = {name: value for name, value in state.items() if name.startswith("memory")}
-    return {name: value for name, value in state.items() if name not in memory}, memory
+    caches = {name: value for name, value in state.items() if name.startswith("cache")}
+    others = {name: state[name] for name in state if name not in memory and name not in caches}
+    return others, caches, memory
 
 
 def _flat_gather(tensor, indices):
@@ -112,7 +120,8 @@ def greedy(
     """
     batch = ops.shape(limits)[0]
     constraints = Constraints(batch, end_id, pad_id, candidates=candidates, **constraints)
-    changing, memory = _split_state(state)
+    changing, caches, memory = _split_state(state)
+    changing |= caches  # without beams a sentence is a hypothesis
 
     def advance(step, sentences, hypotheses, fixed, history):
         state = {name: {**hypotheses, **fixed}[name] for name in (*changing, *memory)}
@@ -213,7 +222,7 @@ def beam(
     batch = ops.shape(limits)[0]
     source_length = None if source_mask is None else ops.shape(source_mask)[1]
     constraints = Constraints(batch, end_id, pad_id, candidates=candidates, **constraints)
-    changing, memory = _split_state(state)
+    changing, caches, memory = _split_state(state)
     ranks = ops.expand_dims(ops.arange(beam_size, dtype="int32"), 0)  # (1, K)
     covering = ops.not_equal(coverage_penalty, 0.0)
     limits = ops.expand_dims(limits, 1)  # (B, 1)
@@ -221,7 +230,12 @@ def beam(
     norms = length_norm(norms, length_penalty)  # by length
 
     def advance(step, sentences, hypotheses, fixed, history):
-        state = {name: {**hypotheses, **fixed}[name] for name in (*changing, *memory)}
+        known = {**hypotheses, **sentences, **fixed}
+        state = {name: known[name] for name in (*changing, *caches, *memory)}
+        if caches:
+            state["ancestry"] = own = ops.concatenate(
+                [sentences["ancestry"], _alone(fixed["row"], ranks)], axis=2
+            )
         tokens = ops.reshape(hypotheses["token"], (-1, beam_size))
         logits, new_state, attention = decode_step(tokens, state)
         log_probs = ops.log_softmax(logits, axis=-1)
@@ -276,7 +290,11 @@ def beam(
             "live": live,
             "best": best,
             "taken": sentences["taken"] + ops.sum(ops.cast(ending, "int32"), axis=1, keepdims=True),
+            **{name: new_state[name] for name in caches},
         }
+        if caches:
+            inherited = backend.gather(ops.reshape(own, (-1, ops.shape(own)[2])), parent_row)
+            sentences["ancestry"] = ops.reshape(inherited, ops.shape(own))
         hypotheses = {"token": ops.reshape(token, (-1,)), **following}
         return sentences, hypotheses, active, entries
 
@@ -291,13 +309,17 @@ def beam(
     if source_mask is not None:
         unseen = ops.zeros((batch, 0, beam_size, source_length), "float32")
         logs["attention"] = (unseen, 0.0)
+    sentences = {
+        "live": ops.where(ops.equal(ranks, 0), 0.0, IMPOSSIBLE) + nothing,
+        "best": nothing + 2.0 * IMPOSSIBLE,
+        "taken": ops.zeros((batch, 1), "int32"),
+        **caches,
+    }
+    if caches:
+        sentences["ancestry"] = ops.zeros((batch, beam_size, 0), "bool")
     log = shrinking_loop(
         advance,
-        {
-            "live": ops.where(ops.equal(ranks, 0), 0.0, IMPOSSIBLE) + nothing,
-            "best": nothing + 2.0 * IMPOSSIBLE,
-            "taken": ops.zeros((batch, 1), "int32"),
-        },
+        sentences,
         {
             "token": ops.zeros_like(repeat) + start_id,
             **{name: backend.gather(value, repeat) for name, value in changing.items()},
@@ -307,6 +329,12 @@ def beam(
         beam_size,
     )
     return _best(log, beam_size, num_hypotheses, source_mask, coverage_penalty, pad_id)
+
+
+def _alone(rows, ranks):
+    """`(b, K, K)`: of the entries that a step appends, each hypothesis has its own."""
+    same = ops.equal(ops.expand_dims(ranks, 2), ops.expand_dims(ranks, 1))  # (1, K, K)
+    return backend.gather(same, rows * 0)
 
 
 def _best(log, beam_size, num_hypotheses, source_mask, coverage_penalty, pad_id):

@@ -10,18 +10,21 @@ from collections import defaultdict
 import numpy as np
 from onnx import helper, numpy_helper
 
+from export.rewrites.inferred_shapes import inferred_shapes
 from export.rewrites.scopes import drop_unused, graphs
 
 
 def merge_projections(model):
     """Merges the MatMul nodes that multiply one tensor by constants, in place; returns the model.
 
-    The Adds that follow them merge too when each product has one, with a constant vector, and so do
-    Reshapes into heads of one shape. Names must be unique (`hoist_loop_invariants` makes them so).
+    The Adds that follow them merge too when each product has one, with a constant vector. A Concat
+    that puts all results side by side in this order is the wide product itself; for others the
+    product is split. Names must be unique (`hoist_loop_invariants` makes them so).
     """
     constants = {
         tensor.name: tensor for graph in graphs(model.graph) for tensor in graph.initializer
     }
+    shapes = inferred_shapes(model)
     merged = {}
 
     def stack(names, axis):
@@ -41,7 +44,7 @@ def merge_projections(model):
                 groups[node.input[0]].append(node)
         for nodes in groups.values():
             if len(nodes) > 1:
-                _merge(graph, nodes, constants, stack)
+                _merge(graph, nodes, constants, shapes, stack)
     return drop_unused(model)
 
 
@@ -49,39 +52,28 @@ def _is_matrix(tensor):
     return tensor is not None and len(tensor.dims) == 2
 
 
-def _merge(graph, nodes, constants, stack):
-    """Replaces products of one tensor by one product and a Split."""
-    weights = [node.input[1] for node in nodes]
-    sizes = [constants[name].dims[1] for name in weights]
-    adds = [
-        _bias(graph, node.output[0], constants, size)
-        for node, size in zip(nodes, sizes, strict=True)
-    ]
-    ends = [add for add, _ in adds] if all(adds) else nodes
+def _merge(graph, nodes, constants, shapes, stack):
+    """Replaces products of one tensor by one product and, where its parts are read, a Split."""
+    found = [(node, _bias(graph, node, constants)) for node in nodes]
+    has_biases = all(bias for _, bias in found)
+    results = {(bias[0] if has_biases else node).output[0]: (node, bias) for node, bias in found}
+    concat = _side_by_side(graph, list(results), shapes.get(nodes[0].output[0]))
+    if concat is not None:
+        results = {name: results[name] for name in concat.input}
+    weights = tuple(node.input[1] for node, _ in results.values())
     whole = f"{nodes[0].output[0]}_and_{len(nodes) - 1}"
-    made = [helper.make_node("MatMul", [nodes[0].input[0], stack(tuple(weights), 1)], [whole])]
-    if all(adds):
-        biases = stack(tuple(bias for _, bias in adds), 0)
+    made = [helper.make_node("MatMul", [nodes[0].input[0], stack(weights, 1)], [whole])]
+    if has_biases:
+        biases = stack(tuple(bias for _, (_, bias) in results.values()), 0)
         made.append(helper.make_node("Add", [whole, biases], [f"{whole}_sum"]))
-    outputs = [node.output[0] for node in ends]
-    reshapes = [
-        _heads(graph, name, constants, size) for name, size in zip(outputs, sizes, strict=True)
-    ]
-    axis = -1
-    alike = all(reshapes) and len({tuple(shape) for _, shape in reshapes}) == 1
-    if alike:  # one Reshape in front of the Split serves all
-        shape = reshapes[0][1] * np.array([1, len(nodes), 1, 1])
-        made.append(
-            helper.make_node("Reshape", [made[-1].output[0], f"{whole}_shape"], [f"{whole}_heads"])
-        )
-        graph.initializer.append(numpy_helper.from_array(shape, f"{whole}_shape"))
-        outputs, axis = [reshape.output[0] for reshape, _ in reshapes], 1
-        sizes = [shape[1] // len(nodes)] * len(nodes)
-        ends = [*ends, *(reshape for reshape, _ in reshapes)]
-    sizes_name = f"{whole}_sizes"
-    made.append(helper.make_node("Split", [made[-1].output[0], sizes_name], outputs, axis=axis))
-    graph.initializer.append(numpy_helper.from_array(np.array(sizes, "int64"), sizes_name))
-    gone = {node.output[0] for node in (*nodes, *ends)}
+    if concat is None:
+        sizes = np.array([constants[name].dims[1] for name in weights], "int64")
+        graph.initializer.append(numpy_helper.from_array(sizes, f"{whole}_sizes"))
+        parts = [made[-1].output[0], f"{whole}_sizes"]
+        made.append(helper.make_node("Split", parts, list(results), axis=-1))
+    else:
+        made[-1].output[0] = concat.output[0]
+    gone = {node.output[0] for node in nodes} | set(made[-1].output) | set(results)
     kept, position = [], None
     for node in graph.node:
         if node.output[0] == nodes[0].output[0]:
@@ -100,21 +92,23 @@ def _only_reader(graph, name, op_type):
     return own[0] if len(inside) == len(own) == 1 and not returned else None
 
 
-def _bias(graph, product, constants, size):
+def _bias(graph, product, constants):
     """The Add that is the only reader of a product, and its constant vector; None without one."""
-    add = _only_reader(graph, product, "Add")
+    add = _only_reader(graph, product.output[0], "Add")
     if add is None:
         return None
     others = [name for name in add.input if name in constants]
-    is_vector = len(others) == 1 and list(constants[others[0]].dims) == [size]
+    sizes = [constants[product.input[1]].dims[1]]
+    is_vector = len(others) == 1 and list(constants[others[0]].dims) == sizes
     return (add, others[0]) if is_vector else None
 
 
-def _heads(graph, name, constants, size):
-    """The Reshape to (-1, heads, 1, width) that is the only reader, and its shape; or None."""
-    reshape = _only_reader(graph, name, "Reshape")
-    if reshape is None or reshape.input[1] not in constants:
+def _side_by_side(graph, names, shape):
+    """The Concat along the last axis that alone reads these, each once; None if there is none."""
+    readers = [_only_reader(graph, name, "Concat") for name in names]
+    concat = readers[0]
+    if concat is None or any(reader is not concat for reader in readers):
         return None
-    shape = numpy_helper.to_array(constants[reshape.input[1]])
-    fits = len(shape) == 4 and shape[0] == -1 and shape[2] == 1 and shape[1] * shape[3] == size
-    return (reshape, shape) if fits else None
+    axis = next(attribute.i for attribute in concat.attribute if attribute.name == "axis")
+    is_last = axis == -1 or (shape is not None and axis == len(shape) - 1)
+    return concat if is_last and sorted(concat.input) == sorted(names) else None

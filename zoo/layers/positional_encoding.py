@@ -127,9 +127,9 @@ class RotaryPositions:
         return self._turn(x, cos[:length], sin[:length])
 
     def rows(self, x, positions):
-        """Turns `(N, H, 1, D)` by `positions`, int32 `(N,)`."""
-        cos = backend.gather(ops.convert_to_tensor(self._cos), positions)
-        sin = backend.gather(ops.convert_to_tensor(self._sin), positions)
+        """Turns `(B, H, K, D)`, one decode step; `positions` is int32 `(N,)`, all of them equal."""
+        cos = backend.gather(ops.convert_to_tensor(self._cos), positions[:1])
+        sin = backend.gather(ops.convert_to_tensor(self._sin), positions[:1])
         return self._turn(x, cos[:, None, None, :], sin[:, None, None, :])
 
     def _turn(self, x, cos, sin):

@@ -68,27 +68,38 @@ class SelfAttention(MultiHeadAttention):
         output, weights = self._attend(queries, keys, values, attention_mask, training, self.scale)
         return (output, weights) if return_attention_scores else output
 
-    def step(self, query, cached_keys, cached_values, positions):
+    def step(self, query, cached_keys, cached_values, positions, ancestry=None):
         """One decode step: each row attends to the rows before it and to itself.
 
         Args:
-            query: `(N, width)`.
-            cached_keys: `(N, H, t, D)`, the keys of the t positions so far.
-            cached_values: `(N, H, t, D)`.
+            query: `(N, width)`, N = B·K hypotheses of B sentences, sentence by sentence.
+            cached_keys: `(B, H, P, D)`, the keys of the P = K·t rows so far of each sentence.
+            cached_values: `(B, H, P, D)`.
             positions: int32 `(N,)`, all equal to t; used by rotary positions.
+            ancestry: boolean `(B, K, P + K)`, True where a hypothesis descends from a row; None
+                when K is 1.
 
         Returns:
-            `(output, keys, values)`: `(N, width)` and the caches grown to t + 1.
+            `(output, keys, values)`: `(N, width)` and the caches grown to P + K.
         """
-        shape = (-1, self.num_heads, 1, self.head_width)
-        queries = ops.reshape(self.query_projection(query), shape)
-        key = ops.reshape(self.key_projection(query), shape)
-        value = ops.reshape(self.value_projection(query), shape)
+        projections = (self.query_projection, self.key_projection, self.value_projection)
+        parts = ops.concatenate([project(query) for project in projections], axis=-1)
+        if ancestry is None:
+            parts = ops.reshape(parts, (-1, 3 * self.num_heads, 1, self.head_width))
+        else:
+            shape = (-1, ops.shape(ancestry)[1], 3 * self.num_heads, self.head_width)
+            parts = ops.transpose(ops.reshape(parts, shape), (0, 2, 1, 3))
+            ancestry = ops.expand_dims(ancestry, 1)  # the same for every head
+        queries, key, value = ops.split(parts, 3, axis=1)  # (B, H, K, D)
         if self.rotary:
             queries, key = self.rotary.rows(queries, positions), self.rotary.rows(key, positions)
         keys = ops.concatenate([cached_keys, key], axis=2)
         values = ops.concatenate([cached_values, value], axis=2)
-        context, _ = dot_product_attention(queries, keys, values, scale=self.scale)
+        context, _ = dot_product_attention(
+            queries, keys, values, ancestry, scale=self.scale, never_empty=True
+        )
+        if ancestry is not None:
+            context = ops.transpose(context, (0, 2, 1, 3))
         return self.output_projection(ops.reshape(context, (-1, self.width))), keys, values
 
     def get_config(self):

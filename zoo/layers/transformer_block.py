@@ -117,7 +117,7 @@ class TransformerDecoderBlock(_TransformerBlock):
     """
 
     # What carries the past from one step to the next.
-    state_names = ("self_keys", "self_values")
+    state_names = ("cache_keys", "cache_values")
 
     def __init__(self, width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs):
         super().__init__(
@@ -132,10 +132,10 @@ class TransformerDecoderBlock(_TransformerBlock):
         """The states before the first step, in the order of `state_names`.
 
         Args:
-            num_rows: N, int or int32 scalar.
+            num_rows: B, int or int32 scalar.
 
         Returns:
-            Empty keys and values, a list of `(N, H, 0, D)`.
+            Empty keys and values, a list of `(B, H, 0, D)`.
         """
         attention = self.self_attention
         shape = (num_rows, attention.num_heads, 0, attention.head_width)
@@ -144,8 +144,8 @@ class TransformerDecoderBlock(_TransformerBlock):
     def _mix(self, x, causal_mask, training):
         return self.self_attention(x, attention_mask=causal_mask, training=training)
 
-    def _mix_step(self, x, states, positions):
-        x, *states = self.self_attention.step(x, *states, positions)
+    def _mix_step(self, x, states, positions, ancestry):
+        x, *states = self.self_attention.step(x, *states, positions, ancestry)
         return x, states
 
     def call(self, x, memory, causal_mask=None, memory_mask=None, training=None):
@@ -156,23 +156,24 @@ class TransformerDecoderBlock(_TransformerBlock):
         x = self._after(self.cross_norm, x, y, training)
         return self._feedforward(x, training)
 
-    def step(self, x, states, key, value, memory_mask, positions, has_beams=True):
+    def step(self, x, states, key, value, memory_mask, positions, has_beams=True, ancestry=None):
         """One decode step.
 
         Args:
             x: `(N, width)`.
             states: list of this block's past in the order of `state_names`: keys and values, each
-                `(N, H, t, D)`.
+                `(B, H, P, D)`.
             key, value: `(B, H, S, D)`, this block's projections of the memory.
             memory_mask: boolean `(B, 1, S)`.
             positions: int32 `(N,)`.
             has_beams: whether there may be more rows than sentences.
+            ancestry: see `SelfAttention.step`.
 
         Returns:
             `(x, states, attention_scores)`: `(N, width)`, the past with this position, float32
             `(B, H, K, S)`.
         """
-        y, states = self._mix_step(self._before(self.self_norm, x), states, positions)
+        y, states = self._mix_step(self._before(self.self_norm, x), states, positions, ancestry)
         x = self._after(self.self_norm, x, y, training=False)
         y = self._before(self.cross_norm, x)
         y, weights = self.cross_attention.step(y, value, key, memory_mask, has_beams)
@@ -220,6 +221,6 @@ class SSRUDecoderBlock(TransformerDecoderBlock):
     def _mix(self, x, causal_mask, training):
         return self.ssru(x)
 
-    def _mix_step(self, x, states, positions):
+    def _mix_step(self, x, states, positions, ancestry):
         x, state = self.ssru.step(x, *states)
         return x, [state]

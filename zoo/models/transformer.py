@@ -209,6 +209,7 @@ class Transformer(TranslationModel):
                 state["memory_mask"],
                 position,
                 has_beams,
+                state.get("ancestry"),
             )
             state.update(zip(names, states, strict=True))
             looked.append(weights)  # (B, H, K, S)

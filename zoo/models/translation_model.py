@@ -26,11 +26,12 @@ class TranslationModel(keras.Model):
 
     The decoder contract, the same for every family. `encode` turns source ids into a *state*: a
     flat ordered dict of tensors, batch first in every entry. Entries whose name starts with
-    "memory" belong to the source; decoding reads and never changes them. `decode_step` maps the
+    "memory" belong to the source; decoding reads and never changes them. Those that start with
+    "cache" have a row a sentence and grow (see `zoo.search`). `decode_step` maps the
     last token of each hypothesis and the state to the logits of its next token, the next state and
     the attention over the source (None for a family without attention). For B sentences and a
     beam of K it gets `(B, K)` tokens, N = B·K rows of state, sentence by sentence, and still B rows
-    of memory.
+    of memory and caches.
     `call` (teacher forcing, the whole target at once) equals scanned `decode_step`: training and
     decoding see one model.
 

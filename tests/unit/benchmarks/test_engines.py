@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from ctranslate2 import TranslationResult
 
 import serving
 from benchmarks import wait_policy
@@ -33,6 +34,32 @@ def test_texts_are_those_of_keras_up_to_each_rows_limit(batch_size, converted, l
     assert any(2 not in row for row in ids.tolist())  # a limit decides
     expected = [tokenizer.decode(row) for row in ids]
     assert _engine(made).translate(texts, 1, batch_size) == expected
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 64])
+def test_threads_change_no_text(batch_size, converted, lines):
+    made, texts = converted("pre"), ["", *lines, *lines[::-1]]
+    one, two = (_engine(made, threads=threads) for threads in (1, 2))
+    assert two.translate(texts, 1, batch_size) == one.translate(texts, 1, batch_size)
+
+
+@pytest.mark.parametrize(("batch_size", "workers"), [(1, 1), (2, 3)])
+def test_batches_have_a_worker_each_and_a_single_text_has_all_threads(
+    batch_size, workers, converted, lines, monkeypatch
+):
+    engine = _engine(converted("pre"), threads=3)
+    assert (engine.single.num_translators, engine.batched.num_translators) == (1, 3)
+    start, used = engine._start, []
+
+    def started(translator, rows, beam_size):
+        used.append(translator.num_translators)
+        found = start(translator, rows, beam_size)
+        assert not isinstance(found[0], TranslationResult)  # nobody waited for it
+        return found
+
+    monkeypatch.setattr(engine, "_start", started)
+    engine.translate(lines, 1, batch_size)
+    assert used == [workers] * -(-len(lines) // batch_size)
 
 
 def test_empty_text_stays_empty(converted):

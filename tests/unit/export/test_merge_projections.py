@@ -12,7 +12,6 @@ from export.rewrites.merge_projections import merge_projections
 from export.rewrites.scopes import graphs
 
 X = np.random.default_rng(1).normal(size=(5, 8)).astype("float32")
-SHAPES = {"heads": [-1, 2, 1, 3], "wide_heads": [-1, 3, 1, 2]}
 
 
 def make_model(inputs, outputs, body, **weights):
@@ -23,8 +22,6 @@ def make_model(inputs, outputs, body, **weights):
     for name, shape in weights.items():
         array = rng.normal(size=shape).astype("float32")
         model.graph.initializer.append(numpy_helper.from_array(array, name))
-    for name, shape in SHAPES.items():
-        model.graph.initializer.append(numpy_helper.from_array(np.array(shape), name))
     return model
 
 
@@ -47,20 +44,43 @@ def merged(model, **feeds):
     return Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
 
 
-def test_projections_into_heads_become_one_product():
-    model = make_model(
-        "float[b, 8] x",
-        "float[b, 2, 1, 3] q, float[b, 2, 1, 3] k, float[b, 2, 1, 3] v",
-        """
-        qp = MatMul (x, wq) qs = Add (qp, bq) q = Reshape (qs, heads)
-        kp = MatMul (x, wk) ks = Add (bk, kp) k = Reshape (ks, heads)
-        vp = MatMul (x, wv) vs = Add (vp, bv) v = Reshape (vs, heads)
-        """,
-        **{"wq": (8, 6), "wk": (8, 6), "wv": (8, 6), "bq": 6, "bk": 6, "bv": 6},
-    )
-    assert merged(model, x=X) == {"MatMul": 1, "Add": 1, "Reshape": 1, "Split": 1}
+SIDE_BY_SIDE = """
+    kp = MatMul (x, wk) ks = Add (bk, kp)
+    qp = MatMul (x, wq) qs = Add (qp, bq)
+    vp = MatMul (x, wv) vs = Add (vp, bv)
+    y = Concat <axis = {axis}> ({parts})
+"""
+PROJECTIONS = {"wq": (8, 6), "wk": (8, 6), "wv": (8, 6), "bq": 6, "bk": 6, "bv": 6}
+
+
+@pytest.mark.parametrize("axis", [1, -1])
+def test_projections_side_by_side_are_one_product_in_their_order(axis):
+    body = SIDE_BY_SIDE.format(axis=axis, parts="qs, ks, vs")
+    model = make_model("float[b, 8] x", "float[b, 18] y", body, **PROJECTIONS)
+    assert merged(model, x=X) == {"MatMul": 1, "Add": 1}
     dims = [list(t.dims) for t in model.graph.initializer if t.data_type == onnx.TensorProto.FLOAT]
     assert sorted(dims) == [[8, 18], [18]]  # the narrow weights are gone
+
+
+@pytest.mark.parametrize(
+    ("axis", "parts", "shape"),
+    [
+        (0, "qs, ks, vs", "c, 6"),  # along another axis
+        (1, "qs, ks, vs, x", "b, 26"),  # with something else
+        (1, "qs, ks, qs", "b, 18"),  # one twice, one never
+    ],
+)
+def test_other_concats_of_projections_stay(axis, parts, shape):
+    body = SIDE_BY_SIDE.format(axis=axis, parts=parts)
+    model = make_model("float[b, 8] x", f"float[{shape}] y", body, **PROJECTIONS)
+    assert merged(model, x=X)["Concat"] == 1
+
+
+def test_projections_of_a_longer_row_are_not_side_by_side_on_axis_1():
+    body = SIDE_BY_SIDE.format(axis=1, parts="qs, ks, vs")
+    model = make_model("float[b, t, 8] x", "float[b, s, 6] y", body, **PROJECTIONS)
+    counts = merged(model, x=np.stack([X, 2 * X]))
+    assert (counts["MatMul"], counts["Split"], counts["Concat"]) == (1, 1, 1)
 
 
 def test_unequal_widths_and_other_ranks_split_at_the_last_axis():
@@ -72,19 +92,6 @@ def test_unequal_widths_and_other_ranks_split_at_the_last_axis():
     )
     x = np.stack([X, 2 * X])
     assert merged(model, x=x) == {"MatMul": 1, "Add": 1, "Split": 1}
-
-
-def test_heads_of_a_rank_3_tensor_are_merged_too():
-    model = make_model(
-        "float[b, t, 8] x",
-        "float[n, 2, 1, 3] k, float[n, 2, 1, 3] v",
-        """
-        kp = MatMul (x, wk) k = Reshape (kp, heads)
-        vp = MatMul (x, wv) v = Reshape (vp, heads)
-        """,
-        **{"wk": (8, 6), "wv": (8, 6)},
-    )
-    assert merged(model, x=np.stack([X, 2 * X])) == {"MatMul": 1, "Reshape": 1, "Split": 1}
 
 
 def test_adds_stay_where_one_product_has_none():
@@ -143,19 +150,6 @@ def test_other_products_are_left_alone():
     assert merged(model, x=X, y=y)["MatMul"] == 4
     kept = [node.SerializeToString() for node in onnx.ModelProto.FromString(before).graph.node]
     assert [node.SerializeToString() for node in model.graph.node] == kept
-
-
-def test_heads_of_different_widths_are_not_taken_for_the_same():
-    model = make_model(
-        "float[b, 8] x",
-        "float[b, 2, 1, 3] k, float[b, 3, 1, 2] v",
-        """
-        kp = MatMul (x, wk) k = Reshape (kp, heads)
-        vp = MatMul (x, wv) v = Reshape (vp, wide_heads)
-        """,
-        **{"wk": (8, 6), "wv": (8, 6)},
-    )
-    assert merged(model, x=X) == {"MatMul": 1, "Split": 1, "Reshape": 2}
 
 
 def test_groups_that_share_their_first_weight_get_weights_of_their_own():

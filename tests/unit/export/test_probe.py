@@ -41,10 +41,10 @@ STATES = {
         "memory_values_0",
         "memory_values_1",
         "position",
-        "self_keys_0",
-        "self_keys_1",
-        "self_values_0",
-        "self_values_1",
+        "cache_keys_0",
+        "cache_keys_1",
+        "cache_values_0",
+        "cache_values_1",
     ],
 }
 SOURCE = np.array([[5, 9, 7, 8, 2, 0, 0, 0, 0], [6, 2] + [0] * 7, [*range(4, 12), 2]], "int32")

@@ -184,6 +184,16 @@ def test_info_describes_the_bundle(run, shared_bundle):
         assert part in output
 
 
+def test_info_tells_licence_data_and_scores_if_the_bundle_does(run, toolbox, shared_bundle):
+    about = {"licence": "MIT", "training_data": "mine (MIT)", "scores": "valid: BLEU 31.00"}
+    output = run("info", toolbox.bundle(about=about))[1]
+    assert "\nlicence    MIT\n" in output
+    assert "\ntrained on mine (MIT)\n" in output
+    assert "\nscores     valid: BLEU 31.00\n" in output
+    assert "author" not in output
+    assert "licence" not in run("info", shared_bundle)[1]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -54,6 +54,20 @@ def test_hash_files_lists_nested_files_without_the_manifest(toolbox):
     assert files["saved_model/1/saved_model.pb"].sha256.startswith("ba7816bf")
 
 
+def test_what_is_said_of_the_model_reads_back(toolbox):
+    bundle = toolbox.bundle(about={"licence": "CC BY 2.0 FR", "저자": "나"})
+    assert Manifest.read(bundle).about == {"licence": "CC BY 2.0 FR", "저자": "나"}
+    edit(bundle, lambda content: content["about"].update(scores=3))
+    [problem] = problems_of(bundle)
+    assert problem.startswith("about.scores has the wrong type; expected a string. Received 3.")
+
+
+def test_bundle_of_a_release_that_said_nothing_of_the_model_is_read(toolbox):
+    bundle = toolbox.bundle(about={"licence": "MIT"})
+    edit(bundle, lambda content: content.pop("about"))
+    assert Manifest.read(bundle).about == {}
+
+
 def test_unknown_keys_are_tolerated(toolbox):
     bundle = toolbox.bundle()
 

@@ -57,6 +57,11 @@ def unigram():
     return Tokenizer(train("unigram"))
 
 
+@pytest.mark.parametrize("kind", ["unigram", "bpe", "char"])
+def test_kind_is_what_the_model_was_trained_as(kind):
+    assert Tokenizer(train(kind, vocab_size=150, byte_fallback=False)).kind == kind
+
+
 @pytest.mark.parametrize("text", [*TEXTS, "unseen 漢字 🦊", ""])
 def test_decode_gives_back_the_text(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text

@@ -88,7 +88,8 @@ def test_averaging_a_run_takes_its_last_checkpoints(tiny, tmp_path):
     for step in (1, 2, 5):
         tiny.set_weights([np.full(shape, step, "float32") for shape in shapes])
         save_step(tiny, tmp_path / "checkpoints", step, keep=3)
-    replace_checkpoint(tiny, tmp_path / "best", {"step": 1, "recipe": "r"}, [])
+    best = {"step": 1, "recipe": "r", "measured_on": {"valid": {}}}
+    replace_checkpoint(tiny, tmp_path / "best", best, [])
     directory, steps = average_run(tmp_path, last=2)
     model, metadata = zoo.load_checkpoint(directory)
     assert (directory, steps) == (tmp_path / "average", [2, 5])

@@ -124,6 +124,22 @@ def test_written_recipe_reads_back_equal(recipe_file, tmp_path):
     assert load_recipe(copy) == recipe
 
 
+def test_training_data_are_named_one_by_one(recipe_file, tmp_path):
+    about = """
+[about]
+licence = "CC0"
+training_data = [{ name = "a", licence = "CC0" }, { name = "나", licence = "MIT", origin = "b" }]
+"""
+    recipe = load_recipe(recipe_file(MINIMAL + about))
+    assert [data.origin for data in recipe.about.training_data] == ["", "b"]
+    copy = tmp_path / "copy.toml"
+    copy.write_text(recipe.to_toml(), encoding="utf-8")
+    assert load_recipe(copy) == recipe
+    lost = about.replace(', licence = "CC0" }', " }")
+    message = _message(recipe_file(MINIMAL + lost))
+    assert "about.training_data[0].licence is missing; expected a string" in message
+
+
 def test_where_names_columns_by_number_or_name(recipe_file, tmp_path):
     where = """where = { 1 = ["news", "web"], "나라" = ["KR"] }"""
     recipe = load_recipe(recipe_file(MINIMAL.replace("weight = 1", where)))

@@ -53,18 +53,30 @@ def test_call_equals_scanned_decode_step(case):
 
 
 def test_decode_step_with_beams_equals_repeated_rows(case):
-    beam_size = 2
+    """Two steps with a beam of 2, in which the second hypothesis takes the place of the first."""
+    beam_size, sentences = 2, len(case.source)
     tokens = np.array([4, 5, 6, 7, 8, 9], "int32")
+    parents = np.array([1, 1, 2, 3, 5, 4])  # of the first sentence, one hypothesis survives
     wide = case.model.encode(case.source)
     repeated = case.model.encode(np.repeat(case.source, beam_size, axis=0))
-    state = {n: x if n.startswith("memory") else repeated[n] for n, x in wide.items()}
-    for _ in range(2):
+    per_sentence = ["ancestry", *(n for n in wide if n.startswith(("memory", "cache")))]
+    state = {name: x if name in per_sentence else repeated[name] for name, x in wide.items()}
+    own = np.broadcast_to(np.eye(beam_size, dtype=bool), (sentences, beam_size, beam_size))
+    ancestry = own
+    for step in range(2):
+        if any(name.startswith("cache") for name in wide):
+            state["ancestry"] = ancestry
         logits, state, attention = case.model.decode_step(tokens.reshape(-1, beam_size), state)
         other_logits, repeated, other_attention = case.model.decode_step(tokens, repeated)
         np.testing.assert_allclose(_numpy(logits), _numpy(other_logits), atol=1e-5)
         if case.model.has_attention:
             np.testing.assert_allclose(_numpy(attention), _numpy(other_attention), atol=1e-5)
-    assert list(state) == list(wide)
+        if step == 0:  # the beam's past follows its parents, caches and memory stay
+            state = {n: x if n in per_sentence else _numpy(x)[parents] for n, x in state.items()}
+            repeated = {n: _numpy(x)[parents] for n, x in repeated.items()}
+            inherited = ancestry.reshape(-1, beam_size)[parents].reshape(ancestry.shape)
+            ancestry = np.concatenate([inherited, own], axis=2)
+    assert list(state) == [*wide, *(["ancestry"] if "ancestry" in state else [])]
     assert (attention is not None) == case.model.has_attention
 
 

@@ -20,8 +20,9 @@ STATES = 997  # histories are told apart by a rolling code below this
 class Letters:
     """A decoder whose next token depends on the sentence and on all tokens so far.
 
-    The state holds the history twice, as a rolling code and as tokens that grow. The attention of
-    a step is (code, the last token in the grown history, sentence), so that it tells who looked.
+    The state holds the history three times: as a rolling code, as tokens that grow, and in a cache
+    that a beam shares; where they differ, the code is wrong. The attention of a step is (code, the
+    last token in the grown history, sentence), so that it tells who looked.
     """
 
     def __init__(self, batch, vocabulary=5, seed=0, spread=1.5, ending=0.0):
@@ -48,7 +49,17 @@ class Letters:
             "memory_sentence": ops.arange(self.batch, dtype="int32"),
             "code": ops.zeros((self.batch,), "int32"),
             "grown": ops.zeros((self.batch, 0), "int32"),
+            "cache_tokens": ops.zeros((self.batch, 1, 0), "int32"),
         }
+
+    def _history(self, cache, ancestry, left):
+        """What a cache `(b, 1, P + K)` says of each hypothesis: tokens `(N, t + 1)`."""
+        if ancestry is None:
+            return cache[:, 0]
+        _, beams, length = ops.shape(ancestry)
+        own = cache * ops.cast(ancestry, "int32")  # (b, K, P + K)
+        own = ops.reshape(own, (left * beams, length // beams, beams))
+        return ops.sum(own, axis=2)
 
     def __call__(self, tokens, state):
         self.steps += 1
@@ -58,12 +69,17 @@ class Letters:
         self.rows.append(left)
         code = (state["code"] * self.vocabulary + tokens + 1) % STATES
         grown = ops.concatenate([state["grown"], tokens[:, None]], axis=1)
+        appended = ops.reshape(tokens, (left, 1, -1))
+        cache = ops.concatenate([state["cache_tokens"], appended], axis=2)
+        remembered = self._history(cache, state.get("ancestry"), left)
+        code = (code + ops.sum(ops.abs(remembered - grown), axis=1)) % STATES
         index = ops.reshape(sentence * STATES + ops.reshape(code, (left, -1)), (-1,))
         logits = ops.take(self.table.reshape(-1, self.vocabulary), index, axis=0)
         who = ops.reshape(sentence + ops.zeros_like(ops.reshape(code, (left, -1))), (-1,))
         attention = ops.cast(ops.stack([code, grown[:, -1], who], axis=1), "float32")
         # What comes back as memory must not reach the next step.
         state = {"grown": grown, "memory_sentence": state["memory_sentence"] + 7, "code": code}
+        state["cache_tokens"] = cache
         return logits, state, attention
 
 

@@ -1,0 +1,139 @@
+"""The pass that computes each size once: before and after."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import numpy_helper, parser
+
+from export.rewrites.inferred_shapes import inferred_shapes
+from export.rewrites.scopes import graphs
+from export.rewrites.share_shapes import share_shapes
+
+X = np.arange(48, dtype="float32").reshape(3, 4, 4)
+NUMBERS = {"zeros": [0], "ones": [1], "twos": [2], "any": [-1], "halves": [2, 2]}
+# Asks x for its length, as tf2onnx writes it, and makes (any, length, 2, 2) of it.
+ASK = """
+    {n}_long = Shape ({x}) {n}_sizes = Cast <to = 6> ({n}_long)
+    {n}_length = Slice ({n}_sizes, ones, twos, zeros)
+    {n}_wide = Cast <to = 7> ({n}_length)
+    {n}_shape = Concat <axis = 0> (any, {n}_wide, halves)
+"""
+LOOP = """
+    y = Loop <body = body (int64 turn, bool go, float[p, q, 4] z) => (bool on, float[p, q, 4] out) {
+"""
+
+
+def ask(name, of):
+    return ASK.format(n=name, x=of)
+
+
+def make_model(inputs, outputs, body):
+    text = f'<ir_version: 10, opset_import: ["" : 18]> g ({inputs}) => ({outputs}) {{ {body} }}'
+    model = parser.parse_model(text)
+    for name, value in NUMBERS.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.array(value, "int64"), name))
+    return model
+
+
+def run(model, **feeds):
+    onnx.checker.check_model(model, full_check=True)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, feeds)
+
+
+def shared(model, **feeds):
+    """How often each op occurs after the pass, in all graphs; the results must be the same."""
+    expected = run(model, **feeds)
+    assert share_shapes(model) is model
+    for before, after in zip(expected, run(model, **feeds), strict=True):
+        np.testing.assert_array_equal(after, before)
+    return Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
+
+
+def test_tensors_of_equal_sizes_are_asked_once():
+    model = make_model(
+        "float[b, s, 4] x",
+        "float[b, s, 2, 2] y, float[b, s, 2, 2] z",
+        ask("p", "x")
+        + " other = Relu (x) "
+        + ask("q", "other")
+        + "y = Reshape (x, p_shape) z = Reshape (other, q_shape)",
+    )
+    counts = shared(model, x=X)
+    assert (counts["Shape"], counts["Slice"], counts["Concat"]) == (1, 1, 1)
+    assert counts["Reshape"] == 2
+
+
+def test_sizes_that_may_differ_are_asked_each():
+    model = make_model(
+        "float[b, s, 4] x, float[b, t, 4] w",
+        "float[b, s, 2, 2] y, float[b, t, 2, 2] z",
+        ask("p", "x") + ask("q", "w") + "y = Reshape (x, p_shape) z = Reshape (w, q_shape)",
+    )
+    counts = shared(model, x=X, w=X[:, :2])
+    assert (counts["Shape"], counts["Concat"]) == (2, 2)
+
+
+def test_numbers_of_different_types_or_ranks_are_not_the_same():
+    model = make_model(
+        "float[b, s, 4] x",
+        "int32[1] narrow, int64[1] wide, int32 scalar",
+        ask("p", "x")
+        + """
+        narrow = Identity (p_length) wide = Identity (p_wide)
+        whole = Squeeze (p_length, zeros) scalar = Identity (whole)
+        """,
+    )
+    counts = shared(model, x=X)
+    assert (counts["Cast"], counts["Squeeze"]) == (2, 1)
+
+
+@pytest.mark.parametrize("inner", ["z", "w"])
+def test_a_loop_reads_what_was_computed_around_it(inner):
+    """A body's own w is Relu(x), which has x's sizes; what it carries may change its size."""
+    model = make_model(
+        "float[b, s, 4] x",
+        "float[b, s, 2, 2] first, float[b, s, 4] y",
+        ask("p", "x")
+        + "first = Reshape (x, p_shape) turns = Constant <value_int = 3> () "
+        + LOOP
+        + f"on = Identity (go) w = Relu (x) {ask('q', inner)}"
+        + f"heads = Reshape ({inner}, q_shape) back = Shape ({inner}) flat = Reshape (heads, back)"
+        + "out = Add (flat, z) }> (turns, , x)",
+    )
+    counts = shared(model, x=X)
+    assert counts["Concat"] == {"w": 1, "z": 2}[inner]
+
+
+def test_result_of_a_graph_stays_its_own():
+    model = make_model(
+        "float[b, s, 4] x",
+        "int64[4] one, int64[4] two",
+        ask("one", "x").replace("one_shape", "one") + ask("two", "x").replace("two_shape", "two"),
+    )
+    counts = shared(model, x=X)
+    assert counts["Concat"] == 2
+    assert counts["Slice"] == 1
+
+
+def test_inferred_shapes_see_through_constants_of_the_graph_around():
+    model = make_model(
+        "float[b, s, 4] x",
+        "float[b, s, 4] y",
+        """
+        turns = Constant <value_int = 3> ()
+        """
+        + LOOP
+        + """
+        on = Identity (go) mean = ReduceMean (z, ones) out = Sub (z, mean) }> (turns, , x)
+        """,
+    )
+    assert len(inferred_shapes(model)["mean"]) == 3
+    assert inferred_shapes(model)["mean"][1:] == (1, 4)
