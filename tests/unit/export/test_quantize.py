@@ -288,3 +288,11 @@ def test_output_layer_shares_its_int8_matrix_with_the_embedding():
     model = make_model("int32[b] ids, int32[c] i", "float[b, c] y", body, w=(30, 16))
     small = quantized(model, ids=IDS[0], i=COLUMNS)
     assert constants(small, TensorProto.INT8) == [[30, 16]]
+
+
+def test_columns_that_are_a_result_too_stay_float():
+    body = "part = Gather <axis = 1> (w, i) y = MatMul (x, part)"
+    model = make_model(
+        "float[b, 16] x, int32[c] i", "float[b, c] y, float[16, c] part", body, w=(16, 12)
+    )
+    assert "DynamicQuantizeMatMul" not in ops(quantized(model, x=X, i=COLUMNS))
