@@ -20,7 +20,10 @@ was faster in a trial. Its length penalty is {other_penalty} for our {own_penalt
 a score by n^{other_penalty}, ours by ((5 + n) / 6)^{own_penalty}, which grow alike at the \
 references' mean length. Its beam search ends when as many hypotheses are finished as the beam \
 is wide, ours when no better one is possible. That is a difference of definition, so beam texts \
-may differ; BLEU tells what it does."""
+may differ; BLEU tells what it does.
+
+CPU only: `Translator.load(bundle, device="cuda")` runs the same file on onnxruntime's \
+CUDAExecutionProvider, but for want of a GPU that has not been measured yet."""
 
 
 @dataclass
