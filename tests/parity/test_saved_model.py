@@ -288,7 +288,8 @@ def test_model_sees_a_token_in_each_row_and_the_defaults(tokenizers):
     finally:
         tf.config.run_functions_eagerly(False)
     source_ids = given.pop("source_ids").numpy()
-    assert given == {"beam_size": 1, "length_penalty": 0.0, "attention_layer": 0}
+    defaults = {"beam_size": 1, "length_penalty": 0.0, "attention_layer": 0}
+    assert given == {**defaults, "shortlist": None}
     assert source_ids[2].tolist() == [2] + [0] * (source_ids.shape[1] - 1)
     for text, row in zip(TEXTS, source_ids, strict=True):
         assert row[row != 0].tolist() == [*tokenizers[0].encode(text), 2]
