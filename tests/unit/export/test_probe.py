@@ -34,6 +34,10 @@ STATES = {
     "seq2seq": ["decoder_h0"],
     "luong": ["attentional", "decoder_c0", "decoder_h0", "memory", "memory_keys", "memory_mask"],
     "transformer": [
+        "cache_keys_0",
+        "cache_keys_1",
+        "cache_values_0",
+        "cache_values_1",
         "memory_keys_0",
         "memory_keys_1",
         "memory_mask",
@@ -41,10 +45,6 @@ STATES = {
         "memory_values_0",
         "memory_values_1",
         "position",
-        "cache_keys_0",
-        "cache_keys_1",
-        "cache_values_0",
-        "cache_values_1",
     ],
 }
 SOURCE = np.array([[5, 9, 7, 8, 2, 0, 0, 0, 0], [6, 2] + [0] * 7, [*range(4, 12), 2]], "int32")
