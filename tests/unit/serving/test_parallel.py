@@ -102,6 +102,15 @@ def test_error_of_the_first_run_comes_out_and_stops_the_others():
     assert time.monotonic() - begin < 5
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C; a shell that starts tests in the background has none."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_interruption_stops_all_runs():
     started = threading.Event()
     timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))  # what Ctrl-C sends
