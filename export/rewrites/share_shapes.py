@@ -67,10 +67,10 @@ def _evaluate(node, shapes, values):
     if node.op_type == "Shape" and not node.attribute:
         sizes = shapes.get(node.input[0])
         return None if sizes is None else (sizes, True, TensorProto.INT64)
-    if node.op_type not in _RULES or any(n and n not in values for n in node.input):
+    if node.op_type not in _RULES or any(name not in values for name in node.input):
         return None
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    return _RULES[node.op_type]([values[name] for name in node.input if name], attributes)
+    return _RULES[node.op_type]([values[name] for name in node.input], attributes)
 
 
 def _cast(inputs, attributes):

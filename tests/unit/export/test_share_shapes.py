@@ -137,3 +137,15 @@ def test_inferred_shapes_see_through_constants_of_the_graph_around():
     )
     assert len(inferred_shapes(model)["mean"]) == 3
     assert inferred_shapes(model)["mean"][1:] == (1, 4)
+
+
+def test_a_slice_with_steps_and_no_axes_is_not_taken_for_a_plain_one():
+    model = make_model(
+        "float[b, s, 4] x",
+        "int64[m] plain, int64[n] stepped",
+        """
+        sizes = Shape (x) p = Slice (sizes, zeros, twos) q = Slice (sizes, zeros, twos, , twos)
+        plain = Identity (p) stepped = Identity (q)
+        """,
+    )
+    assert shared(model, x=X)["Slice"] == 2
