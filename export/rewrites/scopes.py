@@ -31,13 +31,28 @@ def used_names(graph):
     return names
 
 
-def rename_uses(graph, mapping):
-    """Replaces names where they are read, in `graph` and its nested graphs."""
+def content(tensor):
+    """What a constant holds, whatever its name: equal for equal constants."""
+    nameless = onnx.TensorProto()
+    nameless.CopyFrom(tensor)
+    nameless.ClearField("name")
+    nameless.ClearField("doc_string")
+    return nameless.SerializeToString(deterministic=True)
+
+
+def rename_inputs(graph, mapping):
+    """Replaces names where nodes of `graph` and of its nested graphs read them."""
     for inner in graphs(graph):
         for node in inner.node:
             for index, name in enumerate(node.input):
                 if name in mapping:
                     node.input[index] = mapping[name]
+
+
+def rename_uses(graph, mapping):
+    """`rename_inputs`, and the same for what `graph` and its nested graphs return."""
+    rename_inputs(graph, mapping)
+    for inner in graphs(graph):
         for value in inner.output:
             if value.name in mapping:
                 value.name = mapping[value.name]

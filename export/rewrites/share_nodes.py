@@ -4,7 +4,7 @@ Every layer that takes a mask makes the same bias of it. onnxruntime would see t
 constants: each layer has its own copy of the same number.
 """
 
-from export.rewrites.scopes import bodies, drop_unused, rename_uses
+from export.rewrites.scopes import bodies, content, drop_unused, rename_inputs
 
 _MOST_BYTES = 1024  # larger constants are weights
 _RANDOM = ("Bernoulli", "Multinomial", "RandomNormal", "RandomNormalLike", "RandomUniform")
@@ -21,30 +21,28 @@ def share_nodes(model):
 
 
 def _share(graph, first, inputs):
+    """Goes through a graph and those nested in it; what a graph returns it computes itself.
+
+    Args:
+        first: the first node, or name of a constant, of each kind that is visible here.
+        inputs: names of the main graph's inputs, whose defaults are no constants.
+    """
     first = dict(first)  # what a nested graph adds, only it can see
-    values = {}
+    renamed = {}
     for tensor in graph.initializer:
-        if len(tensor.raw_data) <= _MOST_BYTES and tensor.name not in inputs:
-            key = tensor.data_type, tuple(tensor.dims), tensor.raw_data
-            values[tensor.name] = first.setdefault(key, tensor.name)
-    _rename(graph, {name: value for name, value in values.items() if name != value})
+        if tensor.ByteSize() <= _MOST_BYTES and tensor.name not in inputs:
+            renamed[tensor.name] = first.setdefault(content(tensor), tensor.name)
     outputs = {value.name for value in graph.output}
-    for node in list(graph.node):
+    for node in graph.node:
+        node.input[:] = [renamed.get(name, name) for name in node.input]
         for body in bodies(node):
+            rename_inputs(body, renamed)
             _share(body, first, inputs)
         if bodies(node) or node.op_type in _RANDOM:
             continue
         known = first.setdefault(_key(node), node)
         if known is not node and not outputs.intersection(node.output):
-            _rename(graph, dict(zip(node.output, known.output, strict=True)))
-
-
-def _rename(graph, mapping):
-    """Outputs of a graph keep their names: it must compute them itself."""
-    names = [value.name for value in graph.output]
-    rename_uses(graph, mapping)
-    for value, name in zip(graph.output, names, strict=True):
-        value.name = name
+            renamed.update(zip(node.output, known.output, strict=True))
 
 
 def _key(node):

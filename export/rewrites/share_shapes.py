@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, numpy_helper
 
 from export.rewrites.inferred_shapes import inferred_shapes
-from export.rewrites.scopes import bodies, drop_unused, graphs
+from export.rewrites.scopes import bodies, drop_unused, rename_inputs
 
 _INTEGERS = (TensorProto.INT32, TensorProto.INT64)
 _MOST_ELEMENTS = 8  # sizes are short vectors
@@ -44,7 +44,7 @@ def _share(graph, shapes, values, first):
     for node in graph.node:
         node.input[:] = [renamed.get(name, name) for name in node.input]
         for body in bodies(node):
-            _rename_inputs(body, renamed)
+            rename_inputs(body, renamed)
             _share(body, shapes, values, first)
         value = _evaluate(node, shapes, values)
         if value is None or len(value[0]) > _MOST_ELEMENTS or None in value[0]:
@@ -53,13 +53,6 @@ def _share(graph, shapes, values, first):
         values[name] = value
         if any(isinstance(element, str) for element in value[0]):
             renamed[name] = first.setdefault(value, name)
-
-
-def _rename_inputs(body, renamed):
-    """Outputs of a body keep their names: it must compute them itself."""
-    for graph in graphs(body):
-        for node in graph.node:
-            node.input[:] = [renamed.get(name, name) for name in node.input]
 
 
 def _evaluate(node, shapes, values):

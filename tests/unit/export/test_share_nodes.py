@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import numpy_helper, parser
+from onnx import helper, numpy_helper, parser
 
 from export.rewrites.scopes import graphs
 from export.rewrites.share_nodes import share_nodes
@@ -116,3 +116,14 @@ def test_random_numbers_are_drawn_each():
     )
     share_nodes(model)
     assert run(model, x=X)[0].any()
+
+
+def test_constants_are_compared_by_value_however_they_are_stored():
+    model = make_model(
+        "float[b, 4] x", "float[b, 4] y", "p = Mul (x, a) q = Mul (x, c) y = Sub (p, q)"
+    )
+    for name, number in (("a", 2.0), ("c", 3.0)):  # not as raw bytes
+        tensor = helper.make_tensor(name, onnx.TensorProto.FLOAT, [], [number])
+        assert not tensor.raw_data
+        model.graph.initializer.append(tensor)
+    assert shared(model, x=X) == {"Mul": 2, "Sub": 1}
