@@ -1,47 +1,32 @@
 """The pass that merges products of one tensor: before and after."""
 
-from collections import Counter
+from functools import partial
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
-from onnx import numpy_helper, parser
 
 from export.rewrites.merge_projections import merge_projections
-from export.rewrites.scopes import graphs
 
 X = np.random.default_rng(1).normal(size=(5, 8)).astype("float32")
 
 
-def make_model(inputs, outputs, body, **weights):
-    """A model of this text; weights are random, of the shapes given."""
-    rng = np.random.default_rng(0)
-    text = f'<ir_version: 10, opset_import: ["" : 18]> g ({inputs}) => ({outputs}) {{ {body} }}'
-    model = parser.parse_model(text)
-    for name, shape in weights.items():
-        array = rng.normal(size=shape).astype("float32")
-        model.graph.initializer.append(numpy_helper.from_array(array, name))
-    return model
+@pytest.fixture
+def make_model(make_graph):
+    """Makes a model of random weights, of the shapes given."""
+
+    def make(*text, **shapes):
+        rng = np.random.default_rng(0)
+        weights = {name: rng.normal(size=shape) for name, shape in shapes.items()}
+        return make_graph(*text, **{name: w.astype("float32") for name, w in weights.items()})
+
+    return make
 
 
-def run(model, **feeds):
-    onnx.checker.check_model(model, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3  # silent about weights that no node uses
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, feeds)
-
-
-def merged(model, **feeds):
-    """How often each op occurs after the pass, in all graphs; the results must be the same."""
-    expected = run(model, **feeds)
-    assert merge_projections(model) is model
-    for before, after in zip(expected, run(model, **feeds), strict=True):
-        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
-    return Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
+@pytest.fixture
+def merged(after):
+    """Runs a model before and after the pass; gives how often each op occurs then."""
+    return partial(after, merge_projections, tolerance=1e-5)
 
 
 SIDE_BY_SIDE = """
@@ -54,7 +39,7 @@ PROJECTIONS = {"wq": (8, 6), "wk": (8, 6), "wv": (8, 6), "bq": 6, "bk": 6, "bv":
 
 
 @pytest.mark.parametrize("axis", [1, -1])
-def test_projections_side_by_side_are_one_product_in_their_order(axis):
+def test_projections_side_by_side_are_one_product_in_their_order(make_model, merged, axis):
     body = SIDE_BY_SIDE.format(axis=axis, parts="qs, ks, vs")
     model = make_model("float[b, 8] x", "float[b, 18] y", body, **PROJECTIONS)
     assert merged(model, x=X) == {"MatMul": 1, "Add": 1}
@@ -70,20 +55,20 @@ def test_projections_side_by_side_are_one_product_in_their_order(axis):
         (1, "qs, ks, qs", "b, 18"),  # one twice, one never
     ],
 )
-def test_other_concats_of_projections_stay(axis, parts, shape):
+def test_other_concats_of_projections_stay(make_model, merged, axis, parts, shape):
     body = SIDE_BY_SIDE.format(axis=axis, parts=parts)
     model = make_model("float[b, 8] x", f"float[{shape}] y", body, **PROJECTIONS)
     assert merged(model, x=X)["Concat"] == 1
 
 
-def test_projections_of_a_longer_row_are_not_side_by_side_on_axis_1():
+def test_projections_of_a_longer_row_are_not_side_by_side_on_axis_1(make_model, merged):
     body = SIDE_BY_SIDE.format(axis=1, parts="qs, ks, vs")
     model = make_model("float[b, t, 8] x", "float[b, s, 6] y", body, **PROJECTIONS)
     counts = merged(model, x=np.stack([X, 2 * X]))
     assert (counts["MatMul"], counts["Split"], counts["Concat"]) == (1, 1, 1)
 
 
-def test_unequal_widths_and_other_ranks_split_at_the_last_axis():
+def test_unequal_widths_and_other_ranks_split_at_the_last_axis(make_model, merged):
     model = make_model(
         "float[b, t, 8] x",
         "float[b, t, 6] first, float[b, t, 2] second",
@@ -94,7 +79,7 @@ def test_unequal_widths_and_other_ranks_split_at_the_last_axis():
     assert merged(model, x=x) == {"MatMul": 1, "Add": 1, "Split": 1}
 
 
-def test_adds_stay_where_one_product_has_none():
+def test_adds_stay_where_one_product_has_none(make_model, merged):
     model = make_model(
         "float[b, 8] x",
         "float[b, 6] first, float[b, 6] second",
@@ -113,7 +98,7 @@ def test_adds_stay_where_one_product_has_none():
         "s = Add (p, b) t = Sub (p, b) first = Mul (s, t)",  # read twice
     ],
 )
-def test_sums_that_are_no_bias_keep_their_own_add(reader):
+def test_sums_that_are_no_bias_keep_their_own_add(make_model, merged, reader):
     model = make_model(
         "float[b, 8] x",
         "float[b, 8] first, float[b, 8] second",
@@ -125,7 +110,7 @@ def test_sums_that_are_no_bias_keep_their_own_add(reader):
     assert sum(node.op_type == "Add" for node in model.graph.node) == adds
 
 
-def test_product_that_is_also_a_result_stays_one():
+def test_product_that_is_also_a_result_stays_one(make_model, merged):
     model = make_model(
         "float[b, 8] x",
         "float[b, 6] p, float[b, 6] first, float[b, 6] second",
@@ -135,7 +120,7 @@ def test_product_that_is_also_a_result_stays_one():
     assert merged(model, x=X)["Add"] == 2
 
 
-def test_other_products_are_left_alone():
+def test_other_products_are_left_alone(make_model, merged):
     model = make_model(
         "float[b, 8] x, float[8, 6] y",
         "float[b, 6] one, float[b, 6] two, float[b, 6] three, float[b, 6] four",
@@ -152,7 +137,7 @@ def test_other_products_are_left_alone():
     assert [node.SerializeToString() for node in model.graph.node] == kept
 
 
-def test_groups_that_share_their_first_weight_get_weights_of_their_own():
+def test_groups_that_share_their_first_weight_get_weights_of_their_own(make_model, merged):
     model = make_model(
         "float[b, 8] x",
         "float[b, 6] one, float[b, 6] two, float[b, 6] three, float[b, 6] four",
@@ -166,7 +151,7 @@ def test_groups_that_share_their_first_weight_get_weights_of_their_own():
     assert merged(model, x=X)["MatMul"] == 2
 
 
-def test_groups_with_the_same_weights_share_the_merged_ones():
+def test_groups_with_the_same_weights_share_the_merged_ones(make_model, merged):
     model = make_model(
         "float[b, 8] x",
         "float[b, 6] one, float[b, 6] two, float[b, 6] three, float[b, 6] four",
@@ -181,7 +166,7 @@ def test_groups_with_the_same_weights_share_the_merged_ones():
     assert [list(tensor.dims) for tensor in floats] == [[8, 12]]
 
 
-def test_products_in_a_loop_body_merge_there():
+def test_products_in_a_loop_body_merge_there(make_model, merged):
     """x ← (x W + b) ∘ (x V + c), three times; the weights lie outside."""
     model = make_model(
         "float[b, 8] x",

@@ -1,46 +1,34 @@
 """The pass that computes equal nodes once: before and after."""
 
-from collections import Counter
+from functools import partial
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx import helper, numpy_helper, parser
+import pytest
+from onnx import helper
 
-from export.rewrites.scopes import graphs
 from export.rewrites.share_nodes import share_nodes
 
 X = np.random.default_rng(1).normal(size=(3, 4)).astype("float32")
 
 
-def make_model(inputs, outputs, body, **constants):
-    text = f'<ir_version: 10, opset_import: ["" : 18]> g ({inputs}) => ({outputs}) {{ {body} }}'
-    model = parser.parse_model(text)
-    for name, value in constants.items():
-        model.graph.initializer.append(numpy_helper.from_array(np.float32(value), name))
-    return model
+@pytest.fixture
+def make_model(make_graph):
+    """Makes a model whose constants are float32."""
+
+    def make(*text, **constants):
+        return make_graph(*text, **{name: np.float32(x) for name, x in constants.items()})
+
+    return make
 
 
-def run(model, **feeds):
-    onnx.checker.check_model(model, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, feeds)
+@pytest.fixture
+def shared(after):
+    """Runs a model before and after the pass; gives how often each op occurs then."""
+    return partial(after, share_nodes)
 
 
-def shared(model, **feeds):
-    """How often each op occurs after the pass, in all graphs; the results must be the same."""
-    expected = run(model, **feeds)
-    assert share_nodes(model) is model
-    for before, after in zip(expected, run(model, **feeds), strict=True):
-        np.testing.assert_array_equal(after, before)
-    return Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
-
-
-def test_equal_chains_with_equal_constants_become_one():
+def test_equal_chains_with_equal_constants_become_one(make_model, shared):
     model = make_model(
         "float[b, 4] x",
         "float[b, 4] y",
@@ -54,7 +42,7 @@ def test_equal_chains_with_equal_constants_become_one():
     assert [tensor.name for tensor in model.graph.initializer] == ["a", "b"]
 
 
-def test_other_constants_attributes_or_orders_are_other_nodes():
+def test_other_constants_attributes_or_orders_are_other_nodes(make_model, shared):
     model = make_model(
         "float[b, b] x",
         "float[b, b] y",
@@ -68,7 +56,7 @@ def test_other_constants_attributes_or_orders_are_other_nodes():
     assert shared(model, x=X[:, :3]) == {"Mul": 2, "Sub": 2, "Softmax": 2, "Add": 2}
 
 
-def test_numbers_of_one_value_but_two_shapes_are_two():
+def test_numbers_of_one_value_but_two_shapes_are_two(make_model, shared):
     model = make_model(
         "float[b, 4] x", "float[b, 4] y, float[1, b, 4] z", "y = Mul (x, a) z = Mul (x, c)",
         a=2, c=[[[2]]],
@@ -76,21 +64,21 @@ def test_numbers_of_one_value_but_two_shapes_are_two():
     assert shared(model, x=X) == {"Mul": 2}
 
 
-def test_default_of_an_input_is_no_constant():
+def test_default_of_an_input_is_no_constant(make_model, shared, run_graph):
     model = make_model(
         "float[b, 4] x, float a", "float[b, 4] y", "p = Mul (x, a) q = Mul (x, c) y = Sub (p, q)",
         a=2, c=2,
     )  # fmt: skip
     assert shared(model, x=X) == {"Mul": 2, "Sub": 1}
-    assert run(model, x=X, a=np.array(3, "float32"))[0].any()
+    assert run_graph(model, x=X, a=np.array(3, "float32"))[0].any()
 
 
-def test_results_of_the_graph_keep_their_nodes():
+def test_results_of_the_graph_keep_their_nodes(make_model, shared):
     model = make_model("float[b, 4] x", "float[b, 4] y, float[b, 4] z", "y = Relu (x) z = Relu (x)")
     assert shared(model, x=X) == {"Relu": 2}
 
 
-def test_a_branch_reads_what_the_graph_around_has_computed_but_not_its_sister():
+def test_a_branch_reads_what_the_graph_around_has_computed_but_not_its_sister(make_model, shared):
     branch = (
         "float[b, 4] {0}_out) {{ {0}_r = Relu (x) {0}_s = Exp (x) {0}_out = {1} ({0}_r, {0}_s) }}"
     )
@@ -108,17 +96,17 @@ def test_a_branch_reads_what_the_graph_around_has_computed_but_not_its_sister():
     assert counts["Exp"] == 2
 
 
-def test_random_numbers_are_drawn_each():
+def test_random_numbers_are_drawn_each(make_model, run_graph):
     model = make_model(
         "float[b, 4] x",
         "float[b, 4] y",
         "p = RandomNormalLike (x) q = RandomNormalLike (x) y = Sub (p, q)",
     )
     share_nodes(model)
-    assert run(model, x=X)[0].any()
+    assert run_graph(model, x=X)[0].any()
 
 
-def test_constants_are_compared_by_value_however_they_are_stored():
+def test_constants_are_compared_by_value_however_they_are_stored(make_model, shared):
     model = make_model(
         "float[b, 4] x", "float[b, 4] y", "p = Mul (x, a) q = Mul (x, c) y = Sub (p, q)"
     )

@@ -1,15 +1,11 @@
 """The pass that computes each size once: before and after."""
 
-from collections import Counter
+from functools import partial
 
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
-from onnx import numpy_helper, parser
 
 from export.rewrites.inferred_shapes import inferred_shapes
-from export.rewrites.scopes import graphs
 from export.rewrites.share_shapes import share_shapes
 
 X = np.arange(48, dtype="float32").reshape(3, 4, 4)
@@ -30,34 +26,20 @@ def ask(name, of):
     return ASK.format(n=name, x=of)
 
 
-def make_model(inputs, outputs, body):
-    text = f'<ir_version: 10, opset_import: ["" : 18]> g ({inputs}) => ({outputs}) {{ {body} }}'
-    model = parser.parse_model(text)
-    for name, value in NUMBERS.items():
-        model.graph.initializer.append(numpy_helper.from_array(np.array(value, "int64"), name))
-    return model
+@pytest.fixture
+def make_model(make_graph):
+    """Makes a model that has `NUMBERS` as constants."""
+    numbers = {name: np.array(value, "int64") for name, value in NUMBERS.items()}
+    return partial(make_graph, **numbers)
 
 
-def run(model, **feeds):
-    onnx.checker.check_model(model, full_check=True)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return session.run(None, feeds)
+@pytest.fixture
+def shared(after):
+    """Runs a model before and after the pass; gives how often each op occurs then."""
+    return partial(after, share_shapes)
 
 
-def shared(model, **feeds):
-    """How often each op occurs after the pass, in all graphs; the results must be the same."""
-    expected = run(model, **feeds)
-    assert share_shapes(model) is model
-    for before, after in zip(expected, run(model, **feeds), strict=True):
-        np.testing.assert_array_equal(after, before)
-    return Counter(node.op_type for graph in graphs(model.graph) for node in graph.node)
-
-
-def test_tensors_of_equal_sizes_are_asked_once():
+def test_tensors_of_equal_sizes_are_asked_once(make_model, shared):
     model = make_model(
         "float[b, s, 4] x",
         "float[b, s, 2, 2] y, float[b, s, 2, 2] z",
@@ -71,7 +53,7 @@ def test_tensors_of_equal_sizes_are_asked_once():
     assert counts["Reshape"] == 2
 
 
-def test_sizes_that_may_differ_are_asked_each():
+def test_sizes_that_may_differ_are_asked_each(make_model, shared):
     model = make_model(
         "float[b, s, 4] x, float[b, t, 4] w",
         "float[b, s, 2, 2] y, float[b, t, 2, 2] z",
@@ -81,7 +63,7 @@ def test_sizes_that_may_differ_are_asked_each():
     assert (counts["Shape"], counts["Concat"]) == (2, 2)
 
 
-def test_numbers_of_different_types_or_ranks_are_not_the_same():
+def test_numbers_of_different_types_or_ranks_are_not_the_same(make_model, shared):
     model = make_model(
         "float[b, s, 4] x",
         "int32[1] narrow, int64[1] wide, int32 scalar",
@@ -96,7 +78,7 @@ def test_numbers_of_different_types_or_ranks_are_not_the_same():
 
 
 @pytest.mark.parametrize("inner", ["z", "w"])
-def test_a_loop_reads_what_was_computed_around_it(inner):
+def test_a_loop_reads_what_was_computed_around_it(make_model, shared, inner):
     """A body's own w is Relu(x), which has x's sizes; what it carries may change its size."""
     model = make_model(
         "float[b, s, 4] x",
@@ -112,7 +94,7 @@ def test_a_loop_reads_what_was_computed_around_it(inner):
     assert counts["Concat"] == {"w": 1, "z": 2}[inner]
 
 
-def test_result_of_a_graph_stays_its_own():
+def test_result_of_a_graph_stays_its_own(make_model, shared):
     model = make_model(
         "float[b, s, 4] x",
         "int64[4] one, int64[4] two",
@@ -123,7 +105,7 @@ def test_result_of_a_graph_stays_its_own():
     assert counts["Slice"] == 1
 
 
-def test_inferred_shapes_see_through_constants_of_the_graph_around():
+def test_inferred_shapes_see_through_constants_of_the_graph_around(make_model):
     model = make_model(
         "float[b, s, 4] x",
         "float[b, s, 4] y",
@@ -139,7 +121,7 @@ def test_inferred_shapes_see_through_constants_of_the_graph_around():
     assert inferred_shapes(model)["mean"][1:] == (1, 4)
 
 
-def test_a_slice_with_steps_and_no_axes_is_not_taken_for_a_plain_one():
+def test_a_slice_with_steps_and_no_axes_is_not_taken_for_a_plain_one(make_model, shared):
     model = make_model(
         "float[b, s, 4] x",
         "int64[m] plain, int64[n] stepped",
