@@ -23,6 +23,7 @@ from export.rewrites.merge_projections import merge_projections
 from export.rewrites.share_nodes import share_nodes
 from export.rewrites.share_shapes import share_shapes
 from export.rewrites.shorten_names import shorten_names
+from export.rewrites.split_top_k import split_top_k
 from serving.manifest import GraphSpec, TensorSpec
 
 OPSET = 18  # the highest that tf2onnx writes
@@ -36,6 +37,7 @@ PASSES = (
     share_shapes,
     share_nodes,
     merge_projections,
+    split_top_k,
     shorten_names,
 )
 

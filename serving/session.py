@@ -168,6 +168,7 @@ def _session_options() -> ort.SessionOptions:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = False  # runs at the same time would wait for its one lock
     options.log_severity_level = 3
     return options
 

@@ -147,20 +147,18 @@ class Tokenizer:
         return self._processor.encode(text)
 
     def _readable(self, ids: Iterable[int], where: str) -> list[int]:
-        kept = []
-        size = self._size
-        for value in ids:
-            token = int(value)
-            if token == END_ID:
-                break
-            if not 0 <= token < size:
-                raise ValueError(
-                    f"{where}: ids contains an id outside the vocabulary; expected 0 to "
-                    f"{size - 1}. Received {token}. "
-                    "Use the tokenizer that the model was trained with."
-                )
-            if token not in (PAD_ID, START_ID):
-                kept.append(token)
+        kept = list(map(int, ids))
+        if END_ID in kept:
+            kept = kept[: kept.index(END_ID)]
+        if kept and not 0 <= min(kept) <= max(kept) < self._size:
+            wrong = next(token for token in kept if not 0 <= token < self._size)
+            raise ValueError(
+                f"{where}: ids contains an id outside the vocabulary; expected 0 to "
+                f"{self._size - 1}. Received {wrong}. "
+                "Use the tokenizer that the model was trained with."
+            )
+        if PAD_ID in kept or START_ID in kept:
+            kept = [token for token in kept if token not in (PAD_ID, START_ID)]
         return kept
 
     @cached_property

@@ -18,7 +18,7 @@ class CrossAttention(MultiHeadAttention):
     Call arguments:
         query: `(B, T, width)`.
         value: memory `(B, S, Dm)`; or `project_values(memory)` when `key` is given.
-        key: `project_keys(memory)`, `(B, H, S, D)`; None computes both projections.
+        key: `project_keys(memory)`, `(B, H, D, S)`; None computes both projections.
         attention_mask: boolean, broadcasts to `(B, T, S)`, True = may attend.
         return_attention_scores: also return the weights.
 
@@ -42,8 +42,12 @@ class CrossAttention(MultiHeadAttention):
     """
 
     def project_keys(self, memory):
-        """Keys `(B, H, S, D)` of a memory `(B, S, Dm)`, divided by √D once for all queries."""
-        return self._heads(self.key_projection(memory)) * self.scale
+        """Keys `(B, H, D, S)` of a memory `(B, S, Dm)`, divided by √D.
+
+        Each key is a column, as the product with the queries wants it, so that this, too, is done
+        once for all queries.
+        """
+        return self._columns(self.key_projection(memory)) * self.scale
 
     def project_values(self, memory):
         """Values `(B, H, S, D)` of a memory `(B, S, Dm)`."""
@@ -70,7 +74,7 @@ class CrossAttention(MultiHeadAttention):
         Args:
             query: `(N, width)`, N = B·K hypotheses of B sentences, sentence by sentence.
             value: `project_values(memory)`, `(B, H, S, D)`.
-            key: `project_keys(memory)`, `(B, H, S, D)`.
+            key: `project_keys(memory)`, `(B, H, D, S)`.
             attention_mask: boolean `(B, 1, S)`, True = may attend; one key at least in each row.
             has_beams: whether K may be above 1.
 

@@ -8,13 +8,13 @@ from zoo.layers.masked_softmax import masked_softmax
 
 
 def dot_product_attention(
-    query, key, value, attention_mask=None, dropout=None, scale=1.0, never_empty=False
+    query, key_columns, value, attention_mask=None, dropout=None, scale=1.0, never_empty=False
 ):
     """softmax(scale · Q Kᵀ) V for each head (Vaswani et al. 2017, eq. 1 for scale = 1 / √D).
 
     Args:
         query: `(B, H, T, D)`.
-        key: `(B, H, S, D)`.
+        key_columns: Kᵀ, `(B, H, D, S)`.
         value: `(B, H, S, D)`.
         attention_mask: boolean, broadcasts to `(B, H, T, S)`, True = may attend.
         dropout: function applied to the weights, or None.
@@ -25,8 +25,7 @@ def dot_product_attention(
         `(context, weights)`: `(B, H, T, D)` and float32 `(B, H, T, S)`.
     """
     # In float32: the sum of D products may exceed what float16 holds.
-    query, key = ops.cast(query, "float32"), ops.cast(key, "float32")
-    scores = ops.matmul(query, ops.transpose(key, (0, 1, 3, 2)))
+    scores = ops.matmul(ops.cast(query, "float32"), ops.cast(key_columns, "float32"))
     if scale != 1.0:
         scores = scores * scale
     weights = masked_softmax(scores, attention_mask, never_empty)
@@ -60,6 +59,11 @@ class MultiHeadAttention(keras.layers.Layer):
         """`(B, T, H·D)` to `(B, H, T, D)`."""
         shape = (-1, ops.shape(x)[1], self.num_heads, self.head_width)
         return ops.transpose(ops.reshape(x, shape), (0, 2, 1, 3))
+
+    def _columns(self, x):
+        """`(B, T, H·D)` to `(B, H, D, T)`."""
+        shape = (-1, ops.shape(x)[1], self.num_heads, self.head_width)
+        return ops.transpose(ops.reshape(x, shape), (0, 2, 3, 1))
 
     def _merge(self, x):
         """`(B, H, T, D)` to `(B, T, H·D)`."""

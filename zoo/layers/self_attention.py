@@ -65,6 +65,7 @@ class SelfAttention(MultiHeadAttention):
         values = self._heads(self.value_projection(memory))
         if self.rotary:
             queries, keys = self.rotary.sequence(queries), self.rotary.sequence(keys)
+        keys = ops.transpose(keys, (0, 1, 3, 2))
         output, weights = self._attend(queries, keys, values, attention_mask, training, self.scale)
         return (output, weights) if return_attention_scores else output
 
@@ -95,8 +96,9 @@ class SelfAttention(MultiHeadAttention):
             queries, key = self.rotary.rows(queries, positions), self.rotary.rows(key, positions)
         keys = ops.concatenate([cached_keys, key], axis=2)
         values = ops.concatenate([cached_values, value], axis=2)
+        columns = ops.transpose(keys, (0, 1, 3, 2))
         context, _ = dot_product_attention(
-            queries, keys, values, ancestry, scale=self.scale, never_empty=True
+            queries, columns, values, ancestry, scale=self.scale, never_empty=True
         )
         if ancestry is not None:
             context = ops.transpose(context, (0, 2, 1, 3))

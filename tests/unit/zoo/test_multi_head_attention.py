@@ -38,7 +38,8 @@ def _same_weights_in_keras(layer, query, memory):
 
 def test_dot_product_attention_equals_its_equation():
     query, key, value = _normal(B, HEADS, T, 3), _normal(B, HEADS, S, 3), _normal(B, HEADS, S, 3)
-    context, weights = dot_product_attention(query, key, value, MASK[:, None], scale=3**-0.5)
+    columns = np.swapaxes(key, 2, 3)
+    context, weights = dot_product_attention(query, columns, value, MASK[:, None], scale=3**-0.5)
     scores = np.einsum("bhtd,bhsd->bhts", query, key) / np.sqrt(3)
     powers = np.exp(scores) * MASK[:, None]
     expected = powers / powers.sum(axis=-1, keepdims=True)
@@ -49,7 +50,7 @@ def test_dot_product_attention_equals_its_equation():
 def test_scores_that_overflow_float16_before_scaling_give_no_nan():
     query = np.full((1, 1, 1, 64), 40, "float16")  # q · k = 102400, q · k / √64 = 12800
     key = np.concatenate([query, query / 2], axis=2)
-    _, weights = dot_product_attention(query, key, key, scale=64**-0.5)
+    _, weights = dot_product_attention(query, np.swapaxes(key, 2, 3), key, scale=64**-0.5)
     np.testing.assert_array_equal(weights, [[[[1, 0]]]])
 
 
@@ -117,7 +118,8 @@ def test_cross_attention_with_projections_equals_the_memory():
     layer = CrossAttention(WIDTH, HEADS)
     expected = layer(query, memory, attention_mask=MASK)
     keys, values = layer.project_keys(memory), layer.project_values(memory)
-    assert keys.shape == values.shape == (B, HEADS, S, WIDTH // HEADS)
+    assert keys.shape == (B, HEADS, WIDTH // HEADS, S)
+    assert values.shape == (B, HEADS, S, WIDTH // HEADS)
     given = layer(query, values, key=keys, attention_mask=MASK)
     np.testing.assert_allclose(given, expected, atol=1e-6)
     rows, weights = layer.step(query.reshape(-1, WIDTH), values, keys, MASK)
@@ -129,7 +131,7 @@ def test_cross_attention_with_projections_equals_the_memory():
 def test_projected_keys_are_divided_by_the_root_of_the_head_width():
     memory, layer = _normal(B, S, 6), CrossAttention(WIDTH, HEADS)
     keys = np.reshape(layer.key_projection(memory), (B, S, HEADS, WIDTH // HEADS))
-    expected = np.moveaxis(keys, 2, 1) / np.sqrt(WIDTH // HEADS)
+    expected = np.moveaxis(keys, 1, 3) / np.sqrt(WIDTH // HEADS)
     np.testing.assert_allclose(layer.project_keys(memory), expected, rtol=1e-6)
 
 
