@@ -33,6 +33,11 @@ def main(arguments=None):
         help="training texts and their translations, as for --valid: adds graphs that choose "
         "among likely target tokens only, if they translate the --valid texts as well; faster",
     )
+    parser.add_argument(
+        "--int8-only",
+        action="store_true",
+        help="keep the int8 graphs alone, once they are proven: for an app, a quarter of the size",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     options = parser.parse_args(arguments)
 
@@ -57,6 +62,7 @@ def main(arguments=None):
                 report=report,
                 valid_name=options.valid[0].name if options.valid else "",
                 shortlist=_parallel("--shortlist", options.shortlist),
+                int8_only=options.int8_only,
             )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -16,7 +16,7 @@ from export.facts import add_exported_scores, model_facts
 from export.gate import check_bundle
 from export.gate.findings import to_json, to_markdown
 from export.golden import stress_texts
-from export.graph_files import GraphFiles
+from export.graph_files import FLOAT32_GRAPHS, GraphFiles
 from export.graphs import TranslationModule
 from export.onnx import convert, describe
 from export.quantize import quantize
@@ -87,6 +87,7 @@ def export_bundle(
     report=print,
     valid_name="",
     shortlist=None,
+    int8_only=False,
 ):
     """Exports a checkpoint, and leaves nothing behind unless parity holds.
 
@@ -102,21 +103,25 @@ def export_bundle(
         shortlist: `(sources, targets)`, two lists of texts, best those of training: adds graphs
             that choose among the target tokens that these texts make likely, if they translate
             `valid` as well as the others.
+        int8_only: whether to keep nothing but the int8 graphs, once they are proven: a bundle of
+            about a quarter of the size.
 
     Returns:
         An `Export`.
 
     Raises:
-        ValueError: the checkpoint is not one, the directory exists already, or there is a shortlist
-            without `valid` or for a model that cannot use one.
+        ValueError: the checkpoint is not one, the directory exists already, there is a shortlist
+            without `valid` or for a model that cannot use one, or int8 is asked for alone and is
+            not good enough.
         RuntimeError: the model holds an operation that ONNX lacks.
         ParityError: an artefact differs from Keras; the message names tensor, difference and
             tolerance.
     """
     checkpoint, directory = Path(checkpoint), Path(directory)
-    if shortlist and not valid:
+    if (shortlist or int8_only) and not valid:
+        what = "shortlist" if shortlist else "int8"
         raise ValueError(
-            "export: shortlist has nothing to be measured on; expected texts with references. "
+            f"export: {what} has nothing to be measured on; expected texts with references. "
             "Received none. Pass --valid."
         )
     if directory.exists() and not overwrite:
@@ -132,6 +137,8 @@ def export_bundle(
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
             texts = _Texts(list(examples), valid, valid_name, shortlist)
             result = _write(checkpoint, partial, names, texts, report)
+        if int8_only:
+            result = _keep_int8(partial, result)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -172,6 +179,24 @@ def _write(checkpoint, directory, names, given, report):
     result = Export(manifest, checked.findings, checked.comparisons, **reports)
     _write_reports(directory, result)
     manifest = dataclasses.replace(manifest, files=hash_files(directory))
+    manifest.write(directory)
+    return dataclasses.replace(result, manifest=manifest)
+
+
+def _keep_int8(directory, result):
+    """Removes what is not int8 from a finished bundle; returns the `Export` of what is left."""
+    if not result.int8.written:
+        raise ValueError(
+            f"export: int8 cannot stand alone; expected it to translate as well as float32. "
+            f"Received: {result.int8.reason}. Leave out --int8-only."
+        )
+    shutil.rmtree(directory / "saved_model")
+    for name in FLOAT32_GRAPHS:
+        (directory / name).unlink(missing_ok=True)
+    graphs = {
+        name: spec for name, spec in result.manifest.graphs.items() if name not in FLOAT32_GRAPHS
+    }
+    manifest = dataclasses.replace(result.manifest, graphs=graphs, files=hash_files(directory))
     manifest.write(directory)
     return dataclasses.replace(result, manifest=manifest)
 

@@ -8,7 +8,7 @@ from export.shared_weights import save_sharing
 from export.text_onnx import INT8_TEXT_GRAPH, TEXT_GRAPH, add_text, describe_text
 from serving.manifest import INT8_GRAPH, INT8_SHORTLIST_GRAPH, SHORTLIST_GRAPH, TRANSLATE_GRAPH
 
-_FLOAT32 = (TEXT_GRAPH, TRANSLATE_GRAPH, SHORTLIST_GRAPH)
+FLOAT32_GRAPHS = (TEXT_GRAPH, TRANSLATE_GRAPH, SHORTLIST_GRAPH)
 _INT8 = (INT8_TEXT_GRAPH, INT8_GRAPH, INT8_SHORTLIST_GRAPH)
 
 
@@ -38,7 +38,7 @@ class GraphFiles:
                 changed.
             int8: whether their weights are.
         """
-        text_name, *names = _INT8 if int8 else _FLOAT32
+        text_name, *names = _INT8 if int8 else FLOAT32_GRAPHS
         protos = (tokenizer.model_proto for tokenizer in self._tokenizers)
         text_graph = add_text(models[0], *protos, self._limit)  # which apps carry away alone
         for model, name in zip(models, names, strict=False):

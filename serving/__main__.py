@@ -13,7 +13,10 @@ from typing import Any, BinaryIO
 
 from serving.heatmap import render_text, save_png
 from serving.manifest import Manifest
+from serving.pretrained import find_bundle, pretrained_models
 from serving.translation import Translation
+
+_BUNDLE = "directory that the exporter wrote, or the name of a model: see `models`"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -80,16 +83,23 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(run=_verify)
 
     info = commands.add_parser("info", help="check a bundle's files and describe it")
-    info.add_argument("bundle")
+    info.add_argument("bundle", help=_BUNDLE)
     info.set_defaults(run=_info)
+
+    models = commands.add_parser("models", help="list the models that come with this package")
+    models.set_defaults(run=_models)
     return parser
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("bundle", help="directory that the exporter wrote")
+    parser.add_argument("bundle", help=_BUNDLE)
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
-    parser.add_argument("--precision", default="float32", choices=("float32", "int8"))
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "int8"),
+        help="default: float32 where the bundle has it",
+    )
     parser.add_argument(
         "--shortlist",
         action="store_true",
@@ -235,7 +245,7 @@ def _verify(options: argparse.Namespace) -> None:
 
 
 def _info(options: argparse.Namespace) -> None:
-    manifest = Manifest.read(options.bundle)
+    manifest = Manifest.read(find_bundle(options.bundle))
     model, limits, decoding = manifest.model, manifest.limits, manifest.decoding
     size = sum(file.bytes for file in manifest.files.values())
     made_by = ", ".join(f"{name} {version}" for name, version in manifest.producer.items())
@@ -260,6 +270,17 @@ def _info(options: argparse.Namespace) -> None:
     for name, value in facts.items():
         if value is not None:
             print(f"{name:<11}{value}")
+
+
+def _models(_) -> None:
+    for name, directory in pretrained_models().items():
+        manifest = Manifest.read(directory, verify=False)
+        size = sum(file.bytes for file in manifest.files.values())
+        about = manifest.about
+        print(
+            f"{name:<8}{size / 1e6:4.1f} MB  {', '.join(manifest.precisions)}  "
+            f"{about.get('scores', '')}  {about.get('licence', '')}"
+        )
 
 
 if __name__ == "__main__":

@@ -210,7 +210,7 @@ class Manifest:
 
     @property
     def precisions(self) -> tuple[str, ...]:
-        """Those of which the bundle has an id graph."""
+        """Those of which the bundle has an id graph, the most exact first."""
         return tuple(name for name, graph in ID_GRAPHS.items() if graph in self.graphs)
 
     def to_json(self) -> str:
@@ -255,7 +255,8 @@ def _load_json(path: Path) -> Any:
     if not path.is_file():
         problem = (
             f"the manifest is missing; expected {MANIFEST_NAME} in a bundle directory. "
-            "Give the directory that the exporter wrote."
+            "Give the directory that the exporter wrote, or a name that `python -m serving models` "
+            "lists."
         )
         raise BundleError(str(path), [problem])
     try:
@@ -308,8 +309,8 @@ def _consistency_problems(manifest: Manifest) -> list[str]:
             f"with {limits}. {again}",
         ),
         (
-            TRANSLATE_GRAPH in manifest.graphs,
-            f"graphs has no {TRANSLATE_GRAPH}. {again}",
+            bool(manifest.precisions),
+            f"graphs has none of {', '.join(ID_GRAPHS.values())}. {again}",
         ),
     ]
     problems = [message for passed, message in checks if not passed]

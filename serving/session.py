@@ -64,13 +64,21 @@ def open_session(path: Path, device: str) -> ort.InferenceSession:
     return session
 
 
-def choose_graph(manifest: Manifest, precision: str, shortlist: bool = False) -> str:
-    """The file name of the id graph with weights of ``precision``, with or without a shortlist.
+def choose_graph(manifest: Manifest, precision: str | None, shortlist: bool = False) -> str:
+    """The file name of an id graph.
+
+    Args:
+        manifest: The bundle's.
+        precision: Of the weights; None for float32 where the bundle has it, else int8.
+        shortlist: Whether it is to be one with a shortlist.
 
     Raises:
         ValueError: The precision is unknown, or the bundle has no such graph.
     """
-    name = (SHORTLIST_GRAPHS if shortlist else ID_GRAPHS).get(precision)
+    known = SHORTLIST_GRAPHS if shortlist else ID_GRAPHS
+    if precision is None:
+        precision = next((each for each in known if known[each] in manifest.graphs), "float32")
+    name = known.get(precision)
     if name is None:
         raise ValueError(
             'Translator.load: precision is unknown; expected "float32" or "int8". '

@@ -3,7 +3,6 @@
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Unpack, overload
 
 import onnxruntime as ort
@@ -13,6 +12,7 @@ from serving.manifest import ID_GRAPHS, SHORTLIST_GRAPHS, TRANSLATE_GRAPH, Bundl
 from serving.options import DecodingOptions, SearchOptions, resolve_options
 from serving.parallel import physical_cores
 from serving.pipeline import Pipeline
+from serving.pretrained import find_bundle
 from serving.problems import check_count, raise_problems
 from serving.progress import ProgressLine, wants_progress
 from serving.rows import check_prefixes, check_texts, encode_prefixes
@@ -39,6 +39,9 @@ class Translator:
         session: One of the bundle's id graphs.
         graph: Its file name.
         workers: Batches of one call that run at the same time.
+
+    Attributes:
+        precision: ``float32`` or ``int8``, of the graph's weights.
 
     Raises:
         BundleError: The graph's tensors or the vocabularies differ from the manifest.
@@ -67,6 +70,7 @@ class Translator:
         self.source_tokenizer = source_tokenizer
         self.target_tokenizer = target_tokenizer
         exact = graph in (ID_GRAPHS["float32"], SHORTLIST_GRAPHS["float32"])
+        self.precision = "float32" if exact else "int8"
         self.graph = Graph(session, manifest.graphs[graph], exact)
         tokenizers = source_tokenizer, target_tokenizer
         self._pipeline = Pipeline(self.graph, *tokenizers, manifest.limits, workers)
@@ -77,13 +81,14 @@ class Translator:
         bundle: str | os.PathLike,
         device: str = "cpu",
         threads: int | None = None,
-        precision: str = "float32",
+        precision: str | None = None,
         shortlist: bool = False,
     ) -> "Translator":
-        """Opens a bundle directory; every file is verified before the model is loaded.
+        """Opens a bundle; every file is verified before the model is loaded.
 
         Args:
-            bundle: The directory that the exporter wrote.
+            bundle: The directory that the exporter wrote; or the name of a model that comes with
+                this package, such as ``en-ko`` (see ``serving.pretrained``).
             device: ``cpu`` or ``cuda``.
             threads: CPU threads; None stands for every physical core. Each run of the graph keeps
                 to one thread, and a call runs so many batches at the same time; in float32 it
@@ -94,7 +99,8 @@ class Translator:
                 once, use 1.
             precision: ``float32``, or ``int8`` where the bundle holds int8 graphs: smaller and
                 faster. Activations then share one scale per batch, so a translation may depend a
-                little on the texts that share its batch.
+                little on the texts that share its batch. None stands for float32 where the bundle
+                has it, else int8.
             shortlist: Whether to choose among the target tokens that a text's tokens are likely to
                 give, and the most frequent ones, where the bundle was exported with such a list:
                 faster, and scores count these candidates only.
@@ -106,7 +112,7 @@ class Translator:
             RuntimeError: ``device`` is ``cuda`` and CUDA cannot be used.
         """
         check_device(device, threads)
-        directory = Path(bundle)
+        directory = find_bundle(bundle)
         manifest = Manifest.read(directory)
         names = manifest.tokenizer
         try:

@@ -9,11 +9,11 @@ translations, word by word; how many texts come out equal is reported and is no 
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from serving.manifest import BundleError
 from serving.options import DecodingOptions
+from serving.pretrained import find_bundle
 from serving.rows import Row, end_row
 from serving.tokenizer import END_ID
 from serving.translation import END_TOKEN, Translation
@@ -45,7 +45,7 @@ def verify(
     bundle: str | os.PathLike,
     device: str = "cpu",
     threads: int | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
     shortlist: bool = False,
 ) -> Verification:
     """Checks every file and the graph's tensors, and translates the golden examples again.
@@ -54,7 +54,7 @@ def verify(
     the recorded translations may differ by 0.1 per token in the mean, see the module.
 
     Args:
-        bundle: The bundle directory.
+        bundle: As for ``Translator.load``.
         device: As for ``Translator.load``.
         threads: As for ``Translator.load``.
         precision: As for ``Translator.load``.
@@ -66,12 +66,12 @@ def verify(
         ValueError: An argument is wrong, or the bundle has no graph of this precision.
     """
     translator = Translator.load(bundle, device, threads, precision, shortlist)
-    path = Path(bundle) / (SHORTLIST_GOLDEN_NAME if shortlist else GOLDEN_NAME)
+    path = find_bundle(bundle) / (SHORTLIST_GOLDEN_NAME if shortlist else GOLDEN_NAME)
     drift = None
     try:
         golden = json.loads(path.read_text(encoding="utf-8"))
         pairs = _translate(translator, golden)
-        if precision == "float32":
+        if translator.precision == "float32":
             problems = [problem for pair in pairs for problem in _differences(translator, *pair)]
         else:
             drift = _drift(translator, golden)

@@ -17,6 +17,8 @@ from export.bundle import export_bundle
 from export.gate.files import compare_saved_signature
 from export.quantize import quantize
 from serving.manifest import Manifest
+from serving.translator import Translator
+from serving.verify import verify
 
 
 def export_again(made, directory, **options):
@@ -177,6 +179,31 @@ def test_int8_is_measured_and_reported(quick, tmp_path, int8):
         assert verdicts[name, "names, dtypes, axes, defaults"].verdict == "ok"
     text = (tmp_path / "bundle" / "parity.md").read_text(encoding="utf-8")
     assert "| greedy | " in text.split("## int8")[1] or "| beam 1 | " in text.split("## int8")[1]
+
+
+def test_int8_alone_is_a_bundle(quick, tmp_path, int8):
+    directory = tmp_path / "bundle"
+    export_again(quick, directory, int8_only=True, **int8)
+    names = {path.name for path in directory.iterdir()}
+    assert {name for name in names if name.endswith(".onnx")} == {
+        "translate.int8.onnx",
+        "translate_text.int8.onnx",
+    }
+    assert "saved_model" not in names
+    translator = Translator.load(directory, threads=1)
+    assert translator.precision == "int8"
+    assert verify(directory).drift is not None
+    with pytest.raises(ValueError, match="the bundle has no float32 graph"):
+        Translator.load(directory, precision="float32")
+
+
+def test_int8_alone_must_be_good_enough(quick, tmp_path, monkeypatch, lines):
+    monkeypatch.setattr("export.bleu_gate.MOST_LOST", -1.0)
+    with pytest.raises(ValueError, match=r"int8 cannot stand alone.* Leave out --int8-only"):
+        export_again(quick, tmp_path / "bundle", int8_only=True, valid=(lines, lines))
+    with pytest.raises(ValueError, match="int8 has nothing to be measured on"):
+        export_again(quick, tmp_path / "bundle", int8_only=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_gate_refuses_int8_weights_of_another_scale(quick, tmp_path, monkeypatch, int8):

@@ -1,6 +1,7 @@
 """The command line, mostly in this process; few subprocesses, since each costs a second."""
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -70,6 +71,28 @@ def test_decoding_options_reach_the_graph(run, shared_bundle):
     assert output == f"-{0.6 + 10 + 2 + 5 + a + 3 + 6 - 1 + 2:.4f}\ta dog\n"
     status, output, _ = run("attend", shared_bundle, "a dog", *options[:-1])
     assert (status, output.splitlines()[0]) == (0, "a dog")
+
+
+def test_model_of_the_package_is_found_by_its_name(run, toolbox, tmp_path, monkeypatch):
+    monkeypatch.setattr("serving.pretrained._MODELS", tmp_path / "models")
+    about = {"scores": "BLEU 30", "licence": "CC BY 4.0"}
+    (tmp_path / "models" / "unfinished").mkdir(parents=True)
+    toolbox.bundle("models/ko-en", about=about)
+    status, output, _ = run("models")
+    assert status == 0
+    assert re.fullmatch(r"ko-en +\d\.\d MB  float32  BLEU 30  CC BY 4\.0\n", output)
+    assert run("translate", "ko-en", stdin=b"a dog\n")[:2] == (0, "a dog\n")
+    assert run("attend", "ko-en", "a dog")[0] == 0
+    assert run("info", "ko-en")[0] == 0
+    assert Translator.load("ko-en", threads=1).manifest.about == about
+    status, _, errors = run("translate", "unfinished", stdin=b"a dog\n")
+    assert status == 2
+    assert "`python -m serving models`" in errors
+
+    monkeypatch.chdir(tmp_path)
+    own = toolbox.bundle("ko-en", about={"licence": "mine"})
+    assert own.is_dir()
+    assert Translator.load("ko-en", threads=1).manifest.about == {"licence": "mine"}
 
 
 def test_precision_chooses_the_graph(run, toolbox):

@@ -172,7 +172,7 @@ BROKEN = {
     "long default": (set_key("decoding", "max_length", 41), "decoding defaults contradict"),
     "infinite": (set_key("decoding", "length_penalty", float("inf")), "decoding defaults"),
     "other ids": (set_key("special_ids", "end", 3), "special_ids differ from this package's"),
-    "no graph": (set_key(None, "graphs", {}), "graphs has no translate.onnx"),
+    "no graph": (set_key(None, "graphs", {}), "graphs has none of translate.onnx, transl"),
     "graph a list": (
         set_key("graphs", "translate.onnx", []),
         "graphs.translate.onnx has the wrong",
