@@ -17,14 +17,14 @@ from training.state import Progress, save_state, write_atomically
 
 
 class CurveLog(keras.callbacks.Callback):
-    """Writes `step,loss,learning_rate` to a CSV file after every update, and counts the steps.
+    """Writes `step,loss,learning_rate` to a CSV file after every update; counts steps and time.
 
     The loss is that of the step's own batch: the metrics, which Keras otherwise averages over the
     epoch, are reset before every batch.
 
     Args:
         path: the file. Rows after `progress.step` are from before a resume and are dropped.
-        progress: its step is advanced here.
+        progress: its step and its seconds are advanced here.
 
     Raises:
         FloatingPointError: when a loss is not finite.
@@ -36,12 +36,18 @@ class CurveLog(keras.callbacks.Callback):
         self.progress = progress
         keep_rows(self.path, ["step", "loss", "learning_rate"], progress.step)
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self._last = time.perf_counter()
+
     def on_train_batch_begin(self, batch, logs=None):
         self.model.reset_metrics()
 
     def on_train_batch_end(self, batch, logs=None):
         loss = float(logs["loss"])
         self.progress.step += 1
+        now = time.perf_counter()
+        self.progress.train_seconds += now - self._last
+        self._last = now
         rate = learning_rate_at(self._model.optimizer, self.progress.step)
         # Nine digits give every float32 back exactly.
         with self.path.open("a", encoding="utf-8") as file:
@@ -83,7 +89,8 @@ class PeriodicEvaluation(keras.callbacks.Callback):
     """Evaluates at the end of every period, remembers the best score, stops without progress.
 
     Args:
-        path: CSV file of the evaluations; rows after `progress.step` are dropped.
+        path: CSV file of the evaluations, with their time and that of all updates before; rows
+            after `progress.step` are dropped.
         progress: the best score and the patience counter are kept here.
         evaluate: (model) → scores, a dict with `bleu`, `chrf`, `loss` and `perplexity`.
         monitor: `bleu` (higher is better) or `loss` (lower is better).
@@ -91,7 +98,7 @@ class PeriodicEvaluation(keras.callbacks.Callback):
         on_evaluated: (model, scores, is_best), called after each evaluation; keeps weights.
     """
 
-    COLUMNS = ("step", "loss", "perplexity", "bleu", "chrf", "seconds")
+    COLUMNS = ("step", "loss", "perplexity", "bleu", "chrf", "seconds", "train_seconds")
 
     def __init__(
         self,
@@ -115,7 +122,9 @@ class PeriodicEvaluation(keras.callbacks.Callback):
         start = time.perf_counter()
         model = self.model
         scores = self.evaluate(model)
-        row = {"step": self.progress.step, **scores, "seconds": time.perf_counter() - start}
+        seconds = time.perf_counter() - start
+        row = {"step": self.progress.step, **scores, "seconds": seconds}
+        row["train_seconds"] = self.progress.train_seconds
         with self.path.open("a", encoding="utf-8", newline="") as file:
             file.write(",".join(_number(row[column]) for column in self.COLUMNS) + "\n")
         is_best = self._judge(scores)

@@ -13,6 +13,7 @@ from training.settings import key, read_table, write_table
 from training.vocabulary import train_tokenizers
 
 SHIPPED = Path(__file__).parent / "recipes"
+BLEU_TOKENIZERS = ("13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab")  # sacreBLEU's
 _VOCABULARY_DEFAULTS = train_tokenizers.__kwdefaults__
 
 
@@ -168,6 +169,11 @@ class TrainRecipe:
     save_every: int = key("updates between two resumable states", 500, low=1)
     evaluate_every: int = key("updates between two evaluations", 1000, low=1)
     valid_sentences: int = key("validation sentences translated for BLEU; 0 for all", 500, low=0)
+    tokenize: str = key(
+        "sacreBLEU's tokenizer in every BLEU; none for text that is tokenized already",
+        "13a",
+        choices=BLEU_TOKENIZERS,
+    )
     monitor: str = key("what the best checkpoint is best in", "bleu", choices=("bleu", "loss"))
     patience: int = key("evaluations without a better score until it stops; 0 never", 0, low=0)
     average_last: int = key("evaluated checkpoints averaged at the end; 1 turns it off", 5, low=1)

@@ -21,7 +21,7 @@ class RunDirectory:
         tokenizer/           SentencePiece models and the digest of what they were trained on
         data/                encoded training pairs
         log.csv              step, loss, learning_rate: one row an update
-        evaluations.csv      step, loss, perplexity, bleu, chrf, seconds
+        evaluations.csv      step, loss, perplexity, bleu, chrf, seconds, train_seconds
         tensorboard/         the same curves for `tensorboard --logdir`
         state/state.npz      the resumable state
         checkpoints/         step-N.weights.h5, the last few evaluated weights

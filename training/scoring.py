@@ -8,8 +8,7 @@ import keras
 from serving.rows import end_row, pad
 from serving.tokenizer import START_ID
 from training.losses import Perplexity
-
-TOKENIZERS = ("13a", "none", "intl", "char", "zh", "ja-mecab", "ko-mecab")
+from training.recipe import BLEU_TOKENIZERS
 
 
 @dataclass(frozen=True)
@@ -40,7 +39,7 @@ def score_texts(
     Args:
         hypotheses: translations, one a sentence.
         references: one reference for each.
-        tokenize: sacreBLEU's tokenizer, one of `TOKENIZERS`; use `none` for text that is
+        tokenize: sacreBLEU's tokenizer, one of `BLEU_TOKENIZERS`; use `none` for text that is
             tokenized already.
 
     Raises:
@@ -49,10 +48,10 @@ def score_texts(
     from sacrebleu.metrics import BLEU, CHRF
 
     check_aligned("score_texts", hypotheses, references)
-    if tokenize not in TOKENIZERS:
+    if tokenize not in BLEU_TOKENIZERS:
         raise ValueError(
-            f"score_texts: tokenize is unknown; expected one of {', '.join(TOKENIZERS)}. Received "
-            f"{tokenize!r}. Choose 13a for detokenized text."
+            f"score_texts: tokenize is unknown; expected one of {', '.join(BLEU_TOKENIZERS)}. "
+            f"Received {tokenize!r}. Choose 13a for detokenized text."
         )
     bleu, chrf = BLEU(tokenize=tokenize, force=True), CHRF()
     hypotheses, references = list(hypotheses), [list(references)]

@@ -25,12 +25,15 @@ class Progress:
             first evaluation.
         best_step: the step it was reached at.
         evaluations_since_best: evaluations without a better score, for early stopping.
+        train_seconds: time for the updates behind this state, waiting for data included,
+            evaluations not. What was lost to an interruption is not in it.
     """
 
     step: int = 0
     best_score: float | None = None
     best_step: int = 0
     evaluations_since_best: int = 0
+    train_seconds: float = 0.0
 
 
 def _variables(model) -> dict:

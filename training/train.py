@@ -166,7 +166,8 @@ class _Training:
         perplexity = self.perplexity.score()
         count = self.recipe.train.valid_sentences or None
         sources, references = (side[:count] for side in self.valid)
-        scores = score_texts(translate(model, self.tokenizers, sources), references)
+        translations = translate(model, self.tokenizers, sources)
+        scores = score_texts(translations, references, self.recipe.train.tokenize)
         self.measured["valid"] = measured_on(self.recipe.data.valid, len(sources), 1, scores)
         return {
             "loss": math.log(perplexity),
@@ -206,7 +207,7 @@ class _Training:
         scores = {f"valid_{name}": value for name, value in scores.items()}
         if self.test:
             translations = translate(model, self.tokenizers, self.test[0], beam_size=4)
-            test = score_texts(translations, self.test[1])
+            test = score_texts(translations, self.test[1], self.recipe.train.tokenize)
             self.measured["test"] = measured_on(self.recipe.data.test, len(self.test[0]), 4, test)
             scores |= {"test_bleu": test.bleu, "test_chrf": test.chrf}
             self.say(f"Test, beam 4: BLEU {test.bleu:.2f} ({test.bleu_signature})")

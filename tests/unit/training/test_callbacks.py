@@ -109,6 +109,8 @@ def test_best_is_judged_by_the_monitored_score(model, tmp_path, monitor, best):
     assert kept == [True, monitor == "loss", False]
     rows = _rows(tmp_path / "evaluations.csv")
     assert [(row["step"], row["bleu"]) for row in rows] == [("3", "9"), ("6", "8"), ("9", "7")]
+    assert float(rows[2]["train_seconds"]) == pytest.approx(progress.train_seconds, rel=1e-4)
+    assert float(rows[0]["train_seconds"]) < float(rows[1]["train_seconds"])
 
 
 def test_patience_ends_training(model, tmp_path):
@@ -139,4 +141,5 @@ def test_state_is_saved_on_schedule_and_after_the_evaluation(model, tmp_path, mo
     _fit(model, callbacks, steps=4)
     assert steps == [2, 4]
     # The one save at step 4 came after the evaluation: it knows the best score.
-    assert load_state(path, model) == Progress(step=4, best_score=5.0, best_step=4)
+    assert load_state(path, model) == progress
+    assert (progress.step, progress.best_score, progress.best_step) == (4, 5.0, 4)
