@@ -1,0 +1,298 @@
+"""`python -m benchmarks.bottleneck --data DIR`: a fixed vector loses long sentences, measured.
+
+Seq2Seq, Bahdanau, Luong (global and local) and the Transformer are trained at equal size, data,
+updates and seed. Training and test texts are one to five Multi30k captions joined, so that there
+are references at every length and no length is new to a model. Drawn: BLEU against source length,
+with bootstrap confidence; where each family looks in one long sentence; and how widely.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import json
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import machine
+from benchmarks.study import ROOT, exported, markdown_table, trained, training_time
+
+FAMILIES = {
+    "Seq2Seq": ("seq2seq_tiny", {}),
+    "Bahdanau": ("bahdanau_tiny", {}),
+    "Luong, global": ("luong_tiny", {}),
+    "Luong, local": ("luong_tiny", {"window": "local_p"}),
+    "Transformer": ("transformer_tiny", {}),
+}
+MOST_JOINED = 5
+EDGES = (5, 10, 15, 20, 25, 30, 40, 50, 60)  # words of the source: bins from each to the next
+BOOTSTRAP_SAMPLES = 1000
+_LONG_WORDS = 45  # of the sentence whose attention is drawn
+
+
+def join_captions(pairs, seed):
+    """Every pair as it is, then joined by two, by three, … in an order drawn for each.
+
+    Args:
+        pairs: list of `(source, target)`.
+        seed: of the orders.
+
+    Returns:
+        A list of `(source, target)`, about 2.3 times as many.
+    """
+    joined = []
+    for count in range(1, MOST_JOINED + 1):
+        order = np.random.default_rng([seed, count]).permutation(len(pairs))
+        groups = order[: len(order) // count * count].reshape(-1, count)
+        joined += [
+            tuple(" ".join(pairs[place][side] for place in group) for side in (0, 1))
+            for group in groups.tolist()
+        ]
+    return joined
+
+
+def write_corpora(data, directory):
+    """Writes the joined training, validation and test texts, once."""
+    from training.readers import read_lines
+
+    parts = {"train": "train", "valid": "val", "test": "test_2016_flickr"}
+    directory.mkdir(parents=True, exist_ok=True)
+    for seed, (part, name) in enumerate(parts.items()):
+        files = [directory / f"{part}.{language}" for language in ("en", "de")]
+        if all(file.exists() for file in files):
+            continue
+        sides = (read_lines(data / "multi30k" / f"{name}.{file.suffix[1:]}.gz") for file in files)
+        joined = join_captions(list(zip(*sides, strict=True)), seed)
+        for side, file in enumerate(files):
+            text = "".join(pair[side] + "\n" for pair in joined)
+            file.write_text(text, encoding="utf-8")
+
+
+def recipe_of(name, options):
+    """The recipe of a family: what all have in common, and its own learning rate."""
+    from training.recipe import CorpusRecipe, load_recipe
+
+    preset, changes = FAMILIES[name]
+    recipe = load_recipe(f"multi30k_{preset}")
+
+    def corpus(part):
+        return (CorpusRecipe(source=f"{part}.en", target=f"{part}.de"),)
+
+    steps = options.steps
+    return dataclasses.replace(
+        recipe,
+        name=f"bottleneck_{_slug(name)}",
+        data=dataclasses.replace(
+            recipe.data, train=corpus("train"), valid=corpus("valid"), test=()
+        ),
+        vocabulary=dataclasses.replace(recipe.vocabulary, size=8000),
+        model=dataclasses.replace(recipe.model, preset=preset, overrides=changes),
+        train=dataclasses.replace(
+            recipe.train,
+            steps=steps,
+            batch_tokens=options.batch_tokens,
+            seed=options.seed,
+            warmup_steps=min(recipe.train.warmup_steps, steps // 4),
+            evaluate_every=max(steps // 8, 1),
+            save_every=max(steps // 16, 1),
+            patience=0,
+            average_last=3,
+        ),
+    )
+
+
+def _slug(name):
+    return name.lower().replace(", ", "-")
+
+
+def scores_by_length(sources, translations, references):
+    """BLEU of each bin of source lengths, with its 95 % bootstrap interval.
+
+    Returns:
+        A list of dicts: `low`, `high` (words; None for no bound), `words` (mean), `sentences`,
+        `bleu`, `interval` (half of its width). Bins without sentences are left out.
+    """
+    from sacrebleu.metrics import BLEU
+
+    lengths = np.array([len(source.split()) for source in sources])
+    bounds = [*itertools.pairwise(EDGES), (EDGES[-1], None)]
+    found = []
+    for low, high in bounds:
+        inside = np.flatnonzero((lengths >= low) & (lengths < (high or np.inf)))
+        if not len(inside):
+            continue
+        hypotheses = [translations[place] for place in inside]
+        expected = [[references[place] for place in inside]]
+        metric = BLEU()
+        score = metric.corpus_score(hypotheses, expected, n_bootstrap=BOOTSTRAP_SAMPLES)
+        found.append(
+            {
+                "low": low,
+                "high": high,
+                "words": float(lengths[inside].mean()),
+                "sentences": len(inside),
+                "bleu": metric.corpus_score(hypotheses, expected).score,
+                "interval": score._ci,
+            }
+        )
+    return found
+
+
+def entropy(translation):
+    """How widely each target token looks: 0 for one source token, 1 for all alike.
+
+    Returns:
+        float `(T,)`: −Σ_s a_s log a_s / log S.
+    """
+    weights = np.maximum(translation.attention, 1e-12)
+    return -np.sum(weights * np.log(weights), axis=1) / np.log(weights.shape[1])
+
+
+def measure(bundle, corpora):
+    """What one trained family does with the test texts."""
+    from serving.translator import Translator
+    from training.readers import read_lines
+
+    sources, references = (list(read_lines(corpora / f"test.{side}")) for side in ("en", "de"))
+    translator = Translator.load(bundle)
+    found = [
+        translation.text
+        for translation in translator.translate(sources, beam_size=4, batch_size=32)
+    ]
+    return scores_by_length(sources, found, references)
+
+
+def draw_scores(results, path):
+    """A line for each family, BLEU over source length, with its confidence band."""
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
+    for name, bins in results.items():
+        words = [each["words"] for each in bins]
+        bleu = np.array([each["bleu"] for each in bins])
+        interval = np.array([each["interval"] for each in bins])
+        [line] = axes.plot(words, bleu, marker="o", label=name)
+        axes.fill_between(
+            words, bleu - interval, bleu + interval, color=line.get_color(), alpha=0.2
+        )
+    axes.set(xlabel="words of the source", ylabel="BLEU", ylim=(0, None), title=_TITLE)
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
+
+
+_TITLE = "A fixed vector loses long sentences"
+
+
+def draw_attention(translations, path):
+    """Heat maps of one long sentence, a panel for each family, and the entropy of their rows."""
+    from matplotlib import pyplot
+
+    figure, grid = pyplot.subplots(
+        2, len(translations), figsize=(4 * len(translations), 7), layout="constrained",
+        height_ratios=(3, 1), squeeze=False,
+    )  # fmt: skip
+    for column, (name, translation) in enumerate(translations.items()):
+        above, below = grid[:, column]
+        above.imshow(translation.attention, aspect="auto", cmap="viridis", vmin=0, vmax=1)
+        above.set(title=name, xlabel="source token")
+        below.plot(entropy(translation))
+        below.set(ylim=(0, 1), xlabel="target token")
+        below.grid(alpha=0.3)
+    grid[0, 0].set_ylabel("target token")
+    grid[1, 0].set_ylabel("entropy of its attention")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+
+
+def long_sentence(corpora):
+    """The first test text of exactly so many words, of several captions."""
+    from training.readers import read_lines
+
+    return next(
+        line for line in read_lines(corpora / "test.en") if len(line.split()) == _LONG_WORDS
+    )
+
+
+def render(results, times, options):
+    """The report in Markdown."""
+    some = max(results.values(), key=len)
+    header = ("words of the source", "sentences", *results)
+    rows = [
+        (
+            f"{each['low']}–{each['high'] - 1}" if each["high"] else f"{each['low']} and more",
+            each["sentences"],
+            *(
+                f"{bins[place]['bleu']:.1f} ± {bins[place]['interval']:.1f}"
+                for bins in results.values()
+            ),
+        )
+        for place, each in enumerate(some)
+    ]
+    spent = ", ".join(f"{name} {seconds / 60:.0f} min" for name, (_, seconds) in times.items())
+    return f"""# The bottleneck of a fixed vector
+
+{machine.describe(f"python -m benchmarks.bottleneck --steps {options.steps}")}
+
+One to five captions of Multi30k (English to German) joined, for training and test alike. Every
+family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens, a
+joint vocabulary of 8,000, the widths of its tiny preset, seed {options.seed}, and the learning rate
+of its own recipe. Training took: {spent}. BLEU: sacreBLEU 13a, beam 4, with the 95 % interval of
+{BOOTSTRAP_SAMPLES:,} bootstrap samples.
+
+![BLEU against source length](../docs/images/bottleneck.png)
+
+{markdown_table(header, rows)}
+
+Where each family looks in one sentence of {_LONG_WORDS} words, and how widely (0: at one token,
+1: at all alike); a Transformer's weights are the mean over the heads of its last layer.
+
+![attention of a long sentence](../docs/images/bottleneck_attention.png)
+"""
+
+
+def main(arguments=None):
+    """Runs the command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.bottleneck", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="directory that holds multi30k/")
+    parser.add_argument("--runs", type=Path, default=Path("runs/bottleneck"))
+    parser.add_argument("--steps", type=int, default=3000, help="updates of each family")
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "bottleneck.md")
+    parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images")
+    options = parser.parse_args(arguments)
+
+    corpora = options.runs / "corpora"
+    write_corpora(options.data, corpora)
+    results, times, attention = {}, {}, {}
+    for name in FAMILIES:
+        run = options.runs / _slug(name)
+        print(f"=== {name}", flush=True)
+        bundle = exported(trained(recipe_of(name, options), corpora, run), run / "bundle")
+        file = run / "scores.json"
+        if not file.exists():
+            file.write_text(json.dumps(measure(bundle, corpora), indent=1))
+        results[name], times[name] = json.loads(file.read_text()), training_time(run)
+        translation = look(bundle, long_sentence(corpora))
+        if translation is not None:
+            attention[name] = translation
+    draw_scores(results, options.images / "bottleneck.png")
+    draw_attention(attention, options.images / "bottleneck_attention.png")
+    options.output.write_text(render(results, times, options), encoding="utf-8")
+    print(f"wrote {options.output}, and two pictures in {options.images}")
+
+
+def look(bundle, sentence):
+    """The translation of a sentence with attention; None for a family that has none."""
+    from serving.translator import Translator
+
+    translator = Translator.load(bundle)
+    if not translator.manifest.attention:
+        return None
+    return translator.translate(sentence, beam_size=4, return_attention=True)
+
+
+if __name__ == "__main__":
+    main()

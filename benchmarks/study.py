@@ -1,0 +1,72 @@
+"""What studies of several models share: a run for each, started, resumed, or left as it is."""
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def trained(recipe, data, run):
+    """Trains a recipe with the command line, in a process of its own, and goes on where it was.
+
+    Args:
+        recipe: a `training.recipe.Recipe`.
+        data: where its paths start.
+        run: the run's directory. When it is finished nothing happens.
+
+    Returns:
+        The directory of the final checkpoint.
+
+    Raises:
+        ValueError: the directory belongs to another recipe.
+        subprocess.CalledProcessError: the training failed; it has said why.
+    """
+    from training.recipe import load_recipe
+
+    started = run / "recipe.toml"
+    if started.exists() and load_recipe(started) != recipe:
+        raise ValueError(
+            f"{run}: belongs to another recipe; expected the one of this study. Received a run "
+            "with other settings. Remove it, or name another directory with --runs."
+        )
+    if (run / "final").exists():
+        return run / "final"
+    if (run / "log.csv").exists():
+        command("training", "resume", run)
+    else:
+        run.parent.mkdir(parents=True, exist_ok=True)
+        file = run.parent / f"{run.name}.toml"
+        file.write_text(recipe.to_toml(), encoding="utf-8")
+        command("training", "train", file, "--data", data, "--run", run)
+    return run / "final"
+
+
+def exported(checkpoint, bundle, *options):
+    """Exports a checkpoint, parity gate included, unless the bundle is there; returns its path."""
+    if not bundle.exists():
+        command("export", checkpoint, bundle, *options)
+    return bundle
+
+
+def command(package, *arguments):
+    """Runs `python -m PACKAGE …` from the repository's root; its output goes to the terminal."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run(
+        [sys.executable, "-m", package, *map(str, arguments)], check=True, env=environment
+    )
+
+
+def training_time(run):
+    """(updates, seconds) of a run, evaluations not counted."""
+    with (run / "evaluations.csv").open(encoding="utf-8", newline="") as file:
+        *_, last = csv.DictReader(file)
+    return int(last["step"]), float(last["train_seconds"])
+
+
+def markdown_table(header, rows):
+    """A Markdown table; the first column is text, the others are numbers."""
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (header, rule, *rows))

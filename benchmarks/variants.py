@@ -1,0 +1,205 @@
+"""`python -m benchmarks.variants --data DIR`: every attention variant, at one size and one budget.
+
+Each row is a recipe of `training`, which differs from its neighbours in one thing. A row is
+trained, exported (so its parity with Keras is proven) and measured, one after the other; what is
+finished is not done again, and what was interrupted goes on. The table is written anew after each.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.study import ROOT, exported, markdown_table, trained, training_time
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row: a preset with changes of its configuration."""
+
+    name: str
+    preset: str
+    changes: dict = field(default_factory=dict)
+
+    @property
+    def slug(self):
+        """The name as a directory."""
+        return self.name.lower().replace(",", "").replace(" ", "-")
+
+
+SCORES = {
+    "dot, forward encoder": {"score": "dot", "bidirectional": False},  # for equal widths
+    "general": {"score": "general"},
+    "concat": {"score": "concat"},
+    "location": {"score": "location"},
+}
+WINDOWS = ("global", "local_m", "local_p")
+VARIANTS = (
+    Variant("Seq2Seq", "seq2seq_tiny"),
+    Variant("Bahdanau", "bahdanau_tiny"),
+    Variant("Bahdanau, normalised", "bahdanau_tiny", {"normalize": True}),
+    *(
+        Variant(f"Luong, {score}, {window}", "luong_tiny", {**changes, "window": window})
+        for score, changes in SCORES.items()
+        for window in WINDOWS
+    ),
+    Variant("Luong, general, no input feeding", "luong_tiny", {"input_feeding": False}),
+    Variant("Transformer, pre-norm", "transformer_tiny"),
+    Variant("Transformer, post-norm", "transformer_tiny", {"norm": "post"}),
+    Variant("Transformer, learned positions", "transformer_tiny", {"positions": "learned"}),
+    Variant("Transformer, rotary positions", "transformer_tiny", {"positions": "rotary"}),
+    Variant("Transformer, 6+1 layers", "transformer_tiny_shallow"),
+    Variant("Transformer, SSRU decoder, 6+2", "transformer_tiny_ssru"),
+)
+HEADER = (
+    "variant",
+    "BLEU",
+    "chrF",
+    "parameters",
+    "training tokens/s",
+    "training minutes",
+    "decoding tokens/s",
+)
+_BATCH_SIZE, _BEAM_SIZE, _ROUNDS = 32, 4, 3
+
+
+def recipe_of(variant, options):
+    """The family's Multi30k recipe, with this variant's model and the budget of all rows."""
+    from training.recipe import load_recipe
+
+    family = variant.preset.split("_")[0]
+    recipe = load_recipe(f"multi30k_{family}_tiny")
+    return dataclasses.replace(
+        recipe,
+        name=f"variants_{variant.slug}",
+        vocabulary=dataclasses.replace(recipe.vocabulary, size=options.vocabulary),
+        model=dataclasses.replace(recipe.model, preset=variant.preset, overrides=variant.changes),
+        train=dataclasses.replace(
+            recipe.train,
+            steps=options.steps,
+            batch_tokens=options.batch_tokens,
+            seed=options.seed,
+            warmup_steps=min(recipe.train.warmup_steps, options.steps // 4),
+            evaluate_every=max(options.steps // 8, 1),
+            save_every=max(options.steps // 16, 1),
+            patience=0,
+            average_last=3,
+        ),
+    )
+
+
+def measure(run, bundle, data, recipe):
+    """The figures of one finished row."""
+    from serving.translator import Translator
+    from training.run_directory import read_pairs
+    from training.scoring import score_texts
+    from training.token_store import TokenStore
+
+    sources, references = read_pairs(recipe.data.valid, data)
+    translator = Translator.load(bundle, threads=1)
+    found = translator.translate(sources, beam_size=_BEAM_SIZE, batch_size=_BATCH_SIZE)
+    scores = score_texts([translation.text for translation in found], references)
+    steps, seconds = training_time(run)
+    store = TokenStore(run / "data")
+    batches = _batches_per_epoch(recipe, store)
+    return {
+        "steps": steps,
+        "bleu": scores.bleu,
+        "chrf": scores.chrf,
+        "bleu_signature": scores.bleu_signature,
+        "chrf_signature": scores.chrf_signature,
+        "parameters": int(translator.manifest.about["parameters"]),
+        "train_seconds": seconds,
+        "train_tokens": int(store.target_lengths.sum()) * steps / batches,
+        "decode_rate": _decoding_rate(translator, sources),
+    }
+
+
+def _batches_per_epoch(recipe, store):
+    from training.batching import Batches
+
+    return Batches(
+        store,
+        tokens_per_batch=recipe.train.batch_tokens,
+        max_sentences=recipe.train.batch_sentences,
+    ).batches_per_epoch
+
+
+def _decoding_rate(translator, sources):
+    """Target tokens per second of greedy search, one thread, text to text: the median round."""
+    rates = []
+    for _ in range(_ROUNDS):
+        started = time.perf_counter()
+        found = translator.translate(sources, beam_size=1, batch_size=_BATCH_SIZE, progress=False)
+        seconds = time.perf_counter() - started
+        rates.append(sum(len(translation.tokens) for translation in found) / seconds)
+    return statistics.median(rates)
+
+
+def render(rows, options):
+    """The report in Markdown, from the rows that are there, in the order of `VARIANTS`."""
+    cells = [
+        (
+            variant.name,
+            f"{row['bleu']:.2f}",
+            f"{row['chrf']:.2f}",
+            f"{row['parameters']:,}",
+            f"{row['train_tokens'] / row['train_seconds']:,.0f}",
+            f"{row['train_seconds'] / 60:.0f}",
+            f"{row['decode_rate']:,.0f}",
+        )
+        for variant in VARIANTS
+        if (row := rows.get(variant.slug))
+    ]
+    some = next(iter(rows.values()))
+    return f"""# Variants of attention
+
+{machine.describe(f"python -m benchmarks.variants --steps {options.steps}")}
+
+Multi30k, English to German, raw text. Every row has the same budget: {options.steps:,} updates of
+at most {options.batch_tokens:,} padded target tokens, seed {options.seed}, a joint vocabulary of
+{options.vocabulary:,}; the learning rate is that of its family's recipe, nothing else was tuned.
+BLEU and chrF on `val` (1,014 sentences, which also chose the checkpoint), beam {_BEAM_SIZE},
+{some["bleu_signature"]} and {some["chrf_signature"]}. Decoding: the exported bundle in float32,
+greedy, batch {_BATCH_SIZE}, one thread, text to text; parity with Keras was proven for every row.
+
+{markdown_table(HEADER, cells)}
+"""
+
+
+def main(arguments=None):
+    """Runs the command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.variants", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="directory that holds multi30k/")
+    parser.add_argument("--runs", type=Path, default=Path("runs/variants"))
+    parser.add_argument("--steps", type=int, default=1500, help="updates of each row")
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--vocabulary", type=int, default=8000)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="rows whose names contain one")
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "variants.md")
+    options = parser.parse_args(arguments)
+
+    rows = {}
+    for variant in VARIANTS:
+        run = options.runs / variant.slug
+        file = run / "row.json"
+        wanted = not options.only or any(name in variant.name for name in options.only)
+        if wanted and not file.exists():
+            print(f"=== {variant.name}", flush=True)
+            recipe = recipe_of(variant, options)
+            checkpoint = trained(recipe, options.data, run)
+            bundle = exported(checkpoint, run / "bundle")
+            file.write_text(json.dumps(measure(run, bundle, options.data, recipe), indent=1))
+        if file.exists():
+            rows[variant.slug] = json.loads(file.read_text())
+            options.output.write_text(render(rows, options), encoding="utf-8")
+    print(f"{len(rows)} of {len(VARIANTS)} rows in {options.output}")
+
+
+if __name__ == "__main__":
+    main()
