@@ -40,20 +40,24 @@ def load_warning():
 
 def describe(command):
     """Paragraphs of Markdown: date, machine, versions, command."""
-    cpu = _cpu_model()
     today = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     known = {name: _version(name) for name in PACKAGES}
     versions = ", ".join(f"{name} {version}" for name, version in known.items() if version)
     settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(_REPORTED)]
-    system = f"{platform.system()} {platform.release()}"
     lines = [
         f"- date: {today}",
-        f"- machine: {cpu}, {os.cpu_count()} cores, {system}",
+        f"- machine: {summary()}",
         f"- versions: Python {platform.python_version()}, {versions}",
         f"- CTranslate2's environment: {', '.join(settings) or 'nothing set'}",
         f"- command: `{command}`",
     ]
     return "\n".join(lines)
+
+
+def summary():
+    """Processor, cores and system in a few words."""
+    system = f"{platform.system()} {platform.release()}"
+    return f"{_cpu_model()}, {os.cpu_count()} cores, {system}"
 
 
 def _cpu_model():

@@ -1,0 +1,170 @@
+"""What the studies of training compute themselves: texts, bins, entropy, rows, tables."""
+
+import argparse
+import itertools
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from benchmarks import bottleneck, joeynmt_training, quality, study, variants
+from training.recipe import load_recipe
+
+PAIRS = [(f"s{i}", f"t{i}") for i in range(12)]
+
+
+def test_joined_captions_hold_each_pair_once_for_every_count():
+    joined = bottleneck.join_captions(PAIRS, seed=3)
+    assert len(joined) == 12 + 6 + 4 + 3 + 2
+    for count, groups in ((1, joined[:12]), (3, joined[18:22])):
+        words = [source.split() for source, _ in groups]
+        assert all(len(group) == count for group in words)
+        assert sorted(itertools.chain(*words)) == sorted(source for source, _ in PAIRS)
+    assert all(source.replace("s", "t") == target for source, target in joined)
+    assert bottleneck.join_captions(PAIRS, seed=3) == joined
+    assert bottleneck.join_captions(PAIRS, seed=4) != joined
+
+
+def test_scores_are_of_the_sentences_of_each_length():
+    sources = ["a " * 6] * 20 + ["a " * 12] * 20 + ["a " * 70] * 20
+    references = [f"the cat number {i} sat on the mat" for i in range(60)]
+    translations = references[:20] + ["nothing at all"] * 20 + references[40:]
+    found = bottleneck.scores_by_length(sources, translations, references)
+    assert [(each["low"], each["high"], each["sentences"]) for each in found] == [
+        (5, 10, 20),
+        (10, 15, 20),
+        (60, None, 20),
+    ]
+    assert found[0]["bleu"] == found[2]["bleu"] == pytest.approx(100.0)
+    assert found[1]["bleu"] < 1
+    assert found[0]["words"] == 6
+
+
+def test_interval_is_wider_where_sentences_differ_more():
+    sources = ["a " * 6] * 40
+    references = [f"sentence {i} has some words of its own {i}" for i in range(40)]
+    half = [text if i % 2 else "wrong" for i, text in enumerate(references)]
+    [mixed] = bottleneck.scores_by_length(sources, half, references)
+    [even] = bottleneck.scores_by_length(sources, references, references)
+    assert mixed["interval"] > even["interval"] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_entropy_lies_between_one_token_and_all():
+    attention = np.array([[1.0, 0, 0, 0], [0.25] * 4, [0.5, 0.5, 0, 0]])
+    found = bottleneck.entropy(SimpleNamespace(attention=attention))
+    np.testing.assert_allclose(found, [0.0, 1.0, 0.5], atol=1e-6)
+
+
+OPTIONS = argparse.Namespace(steps=40, batch_tokens=512, vocabulary=600, seed=5)
+
+
+@pytest.mark.parametrize("variant", variants.VARIANTS, ids=lambda variant: variant.slug)
+def test_variants_are_models_that_can_be_built(variant):
+    import zoo
+
+    recipe = variants.recipe_of(variant, OPTIONS)
+    assert (recipe.train.steps, recipe.train.seed, recipe.vocabulary.size) == (40, 5, 600)
+    model = zoo.build(recipe.model.preset, vocabulary_size=60, **recipe.model.overrides)
+    for name, value in variant.changes.items():
+        assert getattr(model.config, name) == value
+
+
+def test_variants_have_names_of_their_own():
+    slugs = [variant.slug for variant in variants.VARIANTS]
+    assert len(set(slugs)) == len(slugs) == 22
+
+
+def test_rows_are_rendered_in_the_order_of_the_variants():
+    row = {
+        "bleu": 31.234, "chrf": 55.0, "parameters": 2_000_000, "train_tokens": 6e5,
+        "train_seconds": 120.0, "decode_rate": 9876.5, "bleu_signature": "b", "chrf_signature": "c",
+    }  # fmt: skip
+    rows = {name: row for name in ("transformer-pre-norm", "bahdanau")}
+    text = variants.render(rows, OPTIONS)
+    lines = [line for line in text.splitlines() if line.startswith("| ")]
+    assert lines[2] == "| Bahdanau | 31.23 | 55.00 | 2,000,000 | 5,000 | 2 | 9,876 |"
+    assert lines[3].startswith("| Transformer, pre-norm |")
+
+
+def test_runs_are_started_resumed_or_left(tmp_path, monkeypatch):
+    recipe, calls = load_recipe("luong_tiny"), []
+    monkeypatch.setattr(study, "command", lambda *arguments: calls.append(arguments))
+    run = tmp_path / "run"
+    study.trained(recipe, tmp_path, run)
+    assert calls[-1][:2] == ("training", "train")
+    assert load_recipe(calls[-1][2]) == recipe
+    run.mkdir()
+    (run / "recipe.toml").write_text(recipe.to_toml())
+    (run / "log.csv").touch()
+    study.trained(recipe, tmp_path, run)
+    assert calls[-1] == ("training", "resume", run)
+    (run / "final").mkdir()
+    assert study.trained(recipe, tmp_path, run) == run / "final"
+    assert len(calls) == 2
+    with pytest.raises(ValueError, match="belongs to another recipe"):
+        study.trained(load_recipe("luong_small"), tmp_path, run)
+
+
+def test_training_time_is_that_of_the_last_evaluation(tmp_path):
+    (tmp_path / "evaluations.csv").write_text("step,bleu,train_seconds\n5,1.0,2.5\n10,2.0,6.25\n")
+    assert study.training_time(tmp_path) == (10, 6.25)
+
+
+def test_quality_table_has_a_row_for_each_kept_run(tmp_path, monkeypatch):
+    scores = {
+        "set": "a", "bleu": 41.0, "chrf": 60.0, "bleu_signature": "b", "chrf_signature": "c",
+    }  # fmt: skip
+    row = {
+        "recipe": "r", "seed": 2, "tokenize": "none", "steps": 8000, "train_seconds": 600.0,
+        "weights": "best", "machine": "m", "date": "d", "parameters": 7, "valid": scores,
+    }  # fmt: skip
+    monkeypatch.setattr(quality, "KEPT", tmp_path)
+    for name, more in (("r.2", {}), ("s.1", {"recipe": "s", "test": {**scores, "bleu": 39.5}})):
+        (tmp_path / f"{name}.json").write_text(json.dumps({**row, **more}))
+    output = tmp_path / "quality.md"
+    quality.main(["--output", str(output)])
+    text = output.read_text()
+    assert "| `r`, 2 | – | – | 41.00 | 8,000 | 10 | 7 | best | of the tokens as they are |" in text
+    assert "| `s`, 2 | 39.50 |" in text
+
+
+@pytest.mark.parametrize("family", ["transformer", "bahdanau", "luong"])
+def test_joeynmt_gets_the_shape_of_our_model(family, tmp_path):
+    import zoo
+
+    config = joeynmt_training.configuration(family, tmp_path, 4096, updates=10)
+    ours = zoo.build(f"{family}_tiny", vocabulary_size=50).config
+    encoder, decoder = (config["model"][side] for side in ("encoder", "decoder"))
+    assert config["training"]["batch_size"] == 4096
+    if family == "transformer":
+        assert encoder["num_layers"] == ours.encoder_layers
+        assert decoder["num_layers"] == ours.decoder_layers
+        assert decoder["ff_size"] == ours.feedforward_width
+        assert decoder["layer_norm"] == ours.norm
+    else:
+        assert decoder["hidden_size"] == encoder["hidden_size"] == ours.units
+        assert decoder["rnn_type"] == ours.cell
+    assert encoder["dropout"] == ours.dropout
+
+
+def test_joeynmt_speed_is_read_from_its_log(tmp_path, monkeypatch):
+    lines = [
+        f"Epoch   1, Step: {step:8d}, Batch Loss: 7.1, Tokens per Sec: {rate:8d}, Lr: 0.0001"
+        for step, rate in ((10, 5), (20, 1000), (30, 3000))
+    ]
+    done = subprocess.CompletedProcess([], 0, stdout="\n".join(lines), stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    rate = joeynmt_training.tokens_per_second(sys.executable, "luong", tmp_path, 4096, 30, 10)
+    assert rate == pytest.approx(1500.0)  # 1 s for each thousand and a third of one
+    done.returncode = 1
+    with pytest.raises(RuntimeError, match="JoeyNMT"):
+        joeynmt_training.tokens_per_second(sys.executable, "luong", tmp_path, 4096, 30, 10)
+
+
+def test_studies_start_from_the_repository():
+    assert (study.ROOT / "pyproject.toml").is_file()
+    assert Path(variants.__file__).parent == study.ROOT / "benchmarks"
