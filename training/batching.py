@@ -60,12 +60,16 @@ class TrainingStream(_Dataset):
         batches: Where the batches come from.
         start_step: Steps already done.
         prefetch: How many batches to make ahead; 0 makes each when it is asked for.
+        twice: Whether every batch holds its pairs twice, one half after the other, for
+            `training.losses.RDropCrossEntropy`.
 
     Raises:
         ValueError: start_step or prefetch is negative, or a second `fit` uses the stream.
     """
 
-    def __init__(self, batches: Batches, *, start_step: int = 0, prefetch: int = 4):
+    def __init__(
+        self, batches: Batches, *, start_step: int = 0, prefetch: int = 4, twice: bool = False
+    ):
         super().__init__()
         if start_step < 0 or prefetch < 0:
             raise ValueError(
@@ -73,6 +77,7 @@ class TrainingStream(_Dataset):
                 f"Received {start_step} and {prefetch}. Correct them."
             )
         self._batches, self._start_step, self._prefetch = batches, int(start_step), prefetch
+        self._twice = twice
         self._within_epoch = self._used = False
         self._ahead = {}
         self._lock = threading.Lock()
@@ -85,7 +90,11 @@ class TrainingStream(_Dataset):
 
     def batch(self, step: int) -> Batch:
         """Returns the batch of a global step, whatever was read before."""
-        return self._batches.batch(*divmod(step, self._batches.batches_per_epoch))
+        inputs, labels = self._batches.batch(*divmod(step, self._batches.batches_per_epoch))
+        if self._twice:
+            inputs = {name: np.concatenate([ids, ids]) for name, ids in inputs.items()}
+            labels = np.concatenate([labels, labels])
+        return inputs, labels
 
     def on_epoch_begin(self):
         """Called by Keras before an epoch."""

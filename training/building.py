@@ -4,7 +4,7 @@ import keras
 
 import zoo
 from training.batching import Batches
-from training.losses import LabelSmoothedCrossEntropy
+from training.losses import LabelSmoothedCrossEntropy, RDropCrossEntropy
 from training.recipe import ConfigError, Recipe
 from training.schedules import InverseSquareRoot, Noam
 
@@ -40,6 +40,14 @@ def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
     )
 
 
+def build_loss(recipe: Recipe) -> keras.losses.Loss:
+    """Returns the recipe's loss."""
+    settings = recipe.train
+    if settings.r_drop:
+        return RDropCrossEntropy(settings.r_drop, settings.label_smoothing)
+    return LabelSmoothedCrossEntropy(settings.label_smoothing)
+
+
 def build_model(recipe: Recipe, tokenizers: tuple):
     """Returns the recipe's model, compiled, with the optimizer's variables made.
 
@@ -57,7 +65,7 @@ def build_model(recipe: Recipe, tokenizers: tuple):
         raise ConfigError(f"{recipe.name}: [model] cannot be built: {error}") from error
     model.compile(
         optimizer=build_optimizer(recipe, model.config),
-        loss=LabelSmoothedCrossEntropy(recipe.train.label_smoothing),
+        loss=build_loss(recipe),
         jit_compile=keras.backend.backend() == "jax",
     )
     if not model.optimizer.built:

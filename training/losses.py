@@ -110,6 +110,60 @@ class LabelSmoothedCrossEntropy(keras.losses.Loss):
         }
 
 
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class RDropCrossEntropy(LabelSmoothedCrossEntropy):
+    """Cross-entropy of two passes of each sentence, and how far dropout drives them apart.
+
+    The batch holds every pair twice, the second half being the first again; dropout differs. With p
+    and q the distributions that the two passes give to a token:
+
+        loss = ½ (CE(p) + CE(q)) + ½ α · ½ (KL(p‖q) + KL(q‖p))
+
+    averaged over real tokens: half of the paper's sum.
+
+    Args:
+        alpha: α, weight of the divergence, > 0; the paper has 5 for translation.
+        label_smoothing, ignore_id, name: as in `LabelSmoothedCrossEntropy`.
+
+    Call arguments:
+        y_true: int `(2B, T)` labels, rows B … 2B − 1 equal to rows 0 … B − 1.
+        y_pred: float `(2B, T, V)` logits, before softmax.
+
+    Returns:
+        A float32 scalar, in nats per token.
+
+    Raises:
+        ValueError: as in `LabelSmoothedCrossEntropy`, or if `alpha` is not positive.
+
+    Source: Wu et al. 2021, "R-Drop: Regularized Dropout for Neural Networks", equations 1 to 3.
+    """
+
+    def __init__(self, alpha=5.0, label_smoothing=0.1, ignore_id=0, name="r_drop_cross_entropy"):
+        super().__init__(label_smoothing, ignore_id, name)
+        _check_alpha(alpha)
+        self.alpha = alpha
+
+    def call(self, y_true, y_pred):
+        logits = ops.cast(y_pred, "float32")
+        weights = token_weights(y_true, self.ignore_id)
+        first, second = ops.split(ops.log_softmax(logits, axis=-1), 2, axis=0)
+        apart = ops.sum((ops.exp(first) - ops.exp(second)) * (first - second), axis=-1)  # (B, T)
+        divergence = ops.sum(apart * ops.split(weights, 2, axis=0)[0])  # KL(p‖q) + KL(q‖p)
+        total = ops.sum(self._losses(y_true, logits) * weights) + 0.5 * self.alpha * divergence
+        return total / ops.maximum(ops.sum(weights), 1.0)
+
+    def get_config(self):
+        return {"alpha": self.alpha, **super().get_config()}
+
+
+def _check_alpha(alpha):
+    if not alpha > 0:
+        raise ValueError(
+            f"RDropCrossEntropy: alpha is not positive; expected alpha > 0. Received {alpha}. "
+            "Use 5, or LabelSmoothedCrossEntropy for none."
+        )
+
+
 class _TokenMean(keras.metrics.Metric):
     """Sum of a per-token value over every real token seen since the last reset, and their count."""
 

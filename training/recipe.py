@@ -163,6 +163,11 @@ class TrainRecipe:
     epsilon: float = key("Adam: added to the denominator", 1e-9, above=0.0)
     clip_norm: float = key("largest global norm of the gradient; 0 turns it off", 1.0, low=0.0)
     label_smoothing: float = key("share of the target spread evenly", 0.1, low=0.0, below=1.0)
+    r_drop: float = key(
+        "R-Drop: weight of the divergence of two passes, which a pair then takes; 0 turns it off",
+        0.0,
+        low=0.0,
+    )
     sampling_alpha: float = key(
         "subword regularization, smaller is more varied; 0 turns it off", 0.0, low=0.0
     )

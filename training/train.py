@@ -145,7 +145,7 @@ class _Training:
                 break
             number = start // every
             self.model.fit(
-                TrainingStream(self.batches, start_step=start),
+                TrainingStream(self.batches, start_step=start, twice=settings.r_drop > 0),
                 steps_per_epoch=end - start,
                 initial_epoch=number,
                 epochs=number + 1,

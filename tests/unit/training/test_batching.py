@@ -10,6 +10,7 @@ import pytest
 from keras import ops
 
 from training.batching import Batches, TrainingStream, ValidationBatches
+from training.losses import RDropCrossEntropy
 from training.token_store import TokenStore
 from training.vocabulary import train_tokenizers
 
@@ -145,6 +146,25 @@ def test_items_before_an_epoch_are_whole_or_only_larger(batches):
     )
     stream.on_epoch_begin()
     assert mark(*stream[1]) == mark(*stream.batch(1))
+
+
+def test_pairs_can_come_twice_for_r_drop(batches, store):
+    stream = TrainingStream(batches, start_step=3, twice=True)
+    inputs, labels = stream.batch(3)
+    expected_inputs, expected_labels = batches.batch(0, 3)
+    for found, once in (
+        (labels, expected_labels),
+        *zip(inputs.values(), expected_inputs.values(), strict=True),
+    ):
+        np.testing.assert_array_equal(found[: len(once)], once)
+        np.testing.assert_array_equal(found[len(once) :], once)
+
+    import zoo
+
+    model = zoo.build("transformer_tiny", vocabulary_size=400, width=16, num_heads=2, dropout=0.5)
+    model.compile("sgd", loss=RDropCrossEntropy(5.0))
+    loss = model.fit(stream, steps_per_epoch=4, shuffle=False, verbose=0).history["loss"][0]
+    assert np.isfinite(loss)
 
 
 def test_stream_can_be_read_in_any_order(batches):

@@ -4,7 +4,12 @@ import keras
 import numpy as np
 import pytest
 
-from training.losses import LabelSmoothedCrossEntropy, Perplexity, TokenAccuracy
+from training.losses import (
+    LabelSmoothedCrossEntropy,
+    Perplexity,
+    RDropCrossEntropy,
+    TokenAccuracy,
+)
 
 
 def _batch(seed=0, num_words=7):
@@ -37,6 +42,29 @@ def test_loss_equals_the_dense_formula(smoothing):
     loss = LabelSmoothedCrossEntropy(label_smoothing=smoothing)(labels, logits)
     assert tuple(loss.shape) == ()
     np.testing.assert_allclose(float(loss), _reference_loss(labels, logits, smoothing), rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_r_drop_adds_the_divergence_of_the_two_halves(smoothing):
+    labels, logits = _batch()
+    labels, other = np.concatenate([labels, labels]), _batch(seed=1)[1]
+    logits = np.concatenate([logits, other])
+    p, q = np.split(_log_probabilities(logits), 2)
+    divergences = (np.exp(p) * (p - q)).sum(-1) + (np.exp(q) * (q - p)).sum(-1)  # both ways
+    expected = _reference_loss(labels, logits, smoothing)
+    expected += 0.5 * 3.0 * 0.5 * divergences[labels[:2] != 0].mean()
+    loss = RDropCrossEntropy(alpha=3.0, label_smoothing=smoothing)
+    np.testing.assert_allclose(float(loss(labels, logits)), expected, rtol=1e-5)
+    same = np.concatenate([logits[:2], logits[:2]])
+    plain = LabelSmoothedCrossEntropy(label_smoothing=smoothing)(labels[:2], logits[:2])
+    np.testing.assert_allclose(float(loss(labels, same)), float(plain), rtol=1e-6)
+    again = RDropCrossEntropy.from_config(loss.get_config())
+    assert (again.alpha, again.label_smoothing) == (3.0, smoothing)
+
+
+def test_r_drop_needs_a_weight():
+    with pytest.raises(ValueError, match="alpha is not positive"):
+        RDropCrossEntropy(alpha=0.0)
 
 
 def test_loss_ignores_what_stands_in_padding():

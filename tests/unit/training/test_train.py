@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training.building import build_model, build_optimizer
+from training.building import build_loss, build_model, build_optimizer
+from training.losses import RDropCrossEntropy
 from training.recipe import ConfigError, load_recipe
 from training.run_directory import RunDirectory, pick_examples
 from training.schedules import InverseSquareRoot, Noam
@@ -39,6 +40,13 @@ def test_optimizer_follows_the_recipe():
     schedule = optimizer._learning_rate
     assert isinstance(schedule, InverseSquareRoot)
     assert schedule.get_config() == {"peak": 0.001, "warmup_steps": 500}
+
+
+def test_r_drop_is_a_loss_of_its_own():
+    plain, dropped = (load_recipe("luong_tiny", [f"train.r_drop={x}"]) for x in (0, 2.5))
+    assert not isinstance(build_loss(plain), RDropCrossEntropy)
+    loss = build_loss(dropped)
+    assert (loss.alpha, loss.label_smoothing) == (2.5, dropped.train.label_smoothing)
 
 
 def test_schedules_are_the_named_ones():
