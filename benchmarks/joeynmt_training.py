@@ -121,6 +121,13 @@ def configuration(family, directory, batch_tokens, updates):
     }
 
 
+def versions(python):
+    """What is installed in JoeyNMT's environment, in a few words."""
+    code = "from importlib.metadata import version as v; print(v('joeynmt'), v('torch'))"
+    done = subprocess.run([python, "-c", code], check=True, capture_output=True, text=True)
+    return "JoeyNMT {}, torch {}".format(*done.stdout.split())
+
+
 def tokens_per_second(python, family, directory, batch_tokens, updates, warmup):
     """Target tokens per second, data loading included, of the updates after `warmup`.
 

@@ -32,7 +32,9 @@ def family_recipe(family, batch_tokens):
     from training.recipe import load_recipe
 
     recipe = load_recipe(f"multi30k_{family}_tiny")
-    shared = {"share_embeddings": True} if family == "transformer" else {}
+    shared = {}
+    if family == "transformer":  # JoeyNMT drops attention weights and hidden units, too
+        shared = {"share_embeddings": True, "inner_dropout": 0.3}
     return dataclasses.replace(
         recipe,
         model=dataclasses.replace(recipe.model, overrides=shared),
@@ -144,6 +146,7 @@ def main(arguments=None):
     with tempfile.TemporaryDirectory() as directory:
         rows = [compare(f, options, Path(directory), console) for f in options.families]
     command = f"python benchmarks/train_speed.py --updates {options.updates}"
+    other = joeynmt_training.versions(options.joeynmt) if options.joeynmt else "without JoeyNMT"
     report = f"""# Training speed
 
 {machine.describe(command)}
@@ -151,7 +154,8 @@ def main(arguments=None):
 Target tokens per second, data loading included, end tokens counted and padding not, of updates
 {options.warmup + 1} to {options.updates}; the best of {options.rounds} rounds, in turn.
 Multi30k, English to German; batches of at most {options.batch_tokens:,} padded tokens on each side.
-Ours puts sentences of similar lengths together, so its batches hold more real tokens.
+Ours puts sentences of similar lengths together, so its batches hold more real tokens. Beside it:
+{other}, with the threads that it takes by itself.
 
 {markdown_table(HEADER, rows)}
 """

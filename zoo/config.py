@@ -114,7 +114,11 @@ class LuongConfig(ModelConfig):
 class TransformerConfig(ModelConfig):
     """Self-attention encoder–decoder (Vaswani et al. 2017).
 
+    `dropout` falls on embeddings and on each sublayer's output (§5.4).
+
     Attributes:
+        inner_dropout: share of attention weights and of the feed-forward sublayers' hidden units
+            dropped in training; the paper has none.
         decoder_mixer: how a target position learns of those before it: "attention" to all of them,
             or "ssru", a recurrence whose state does not grow (Kim et al. 2019).
         norm: "pre" normalises each sublayer's input, "post" its sum with the residual.
@@ -122,6 +126,7 @@ class TransformerConfig(ModelConfig):
         tie_output: the output layer reuses the target embedding (Press & Wolf 2017).
     """
 
+    inner_dropout: float = 0.0
     width: int = 128
     feedforward_width: int = 256
     num_heads: int = 4
@@ -137,6 +142,8 @@ class TransformerConfig(ModelConfig):
         found = super().problems()
         found += self._choice("norm", NORMS) + self._choice("positions", POSITIONS)
         found += self._choice("decoder_mixer", DECODER_MIXERS)
+        if not 0.0 <= self.inner_dropout < 1.0:
+            found.append(f"inner_dropout must lie in [0, 1). Received {self.inner_dropout}.")
         if not found and self.width % self.num_heads:
             found.append(
                 f"width must be a multiple of num_heads. Received {self.width} and "

@@ -13,7 +13,17 @@ from zoo.layers.ssru import SSRU
 class _TransformerBlock(keras.layers.Layer):
     """Residual sublayers in pre- or post-norm order."""
 
-    def __init__(self, width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs):
+    def __init__(
+        self,
+        width,
+        feedforward_width,
+        num_heads,
+        norm,
+        dropout,
+        rotary_length,
+        inner_dropout=0.0,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.settings = {
             "width": width,
@@ -22,6 +32,7 @@ class _TransformerBlock(keras.layers.Layer):
             "norm": norm,
             "dropout": dropout,
             "rotary_length": rotary_length,
+            "inner_dropout": inner_dropout,
         }
         self.norm = norm
         self._create_mixer()
@@ -32,11 +43,12 @@ class _TransformerBlock(keras.layers.Layer):
         self.contract = Dense(width, name="contract", dtype=self.dtype_policy)
         self.feedforward_norm = LayerNormalization(name="feedforward_norm", dtype=self.dtype_policy)
         self.drop = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.drop_hidden = keras.layers.Dropout(inner_dropout, dtype=self.dtype_policy)
         self.built = True
 
     def _create_mixer(self):
         """The first sublayer, the one in which a position sees others of its own sequence."""
-        names = ("width", "num_heads", "dropout", "rotary_length")
+        names = ("width", "num_heads", "inner_dropout", "rotary_length")
         self.self_attention = SelfAttention(
             *(self.settings[name] for name in names),
             name="self_attention",
@@ -53,7 +65,7 @@ class _TransformerBlock(keras.layers.Layer):
     def _feedforward(self, x, training=None):
         """max(0, x W₁ + b₁) W₂ + b₂ (Vaswani et al. 2017, eq. 2)."""
         hidden = self.expand(self._before(self.feedforward_norm, x))
-        hidden = self.drop(hidden, training=training)
+        hidden = self.drop_hidden(hidden, training=training)
         return self._after(self.feedforward_norm, x, self.contract(hidden), training)
 
     def get_config(self):
@@ -69,8 +81,10 @@ class TransformerEncoderBlock(_TransformerBlock):
         feedforward_width: hidden features of the feed-forward sublayer.
         num_heads: attention heads.
         norm: "pre" (Xiong et al. 2020) or "post" (Vaswani et al. 2017, §3.1).
-        dropout: on attention weights, hidden units and each sublayer's output.
+        dropout: share of each sublayer's output dropped in training.
         rotary_length: see `SelfAttention`.
+        inner_dropout: share of attention weights and of the feed-forward sublayer's hidden units
+            dropped in training.
 
     Call arguments:
         x: `(B, S, width)`.
@@ -97,7 +111,7 @@ class TransformerDecoderBlock(_TransformerBlock):
     """Self-attention to the past, cross-attention to the memory, feed-forward.
 
     Args:
-        width, feedforward_width, num_heads, norm, dropout, rotary_length: as in
+        width, feedforward_width, num_heads, norm, dropout, rotary_length, inner_dropout: as in
             `TransformerEncoderBlock`.
 
     Call arguments:
@@ -119,12 +133,21 @@ class TransformerDecoderBlock(_TransformerBlock):
     # What carries the past from one step to the next.
     state_names = ("cache_keys", "cache_values")
 
-    def __init__(self, width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs):
-        super().__init__(
-            width, feedforward_width, num_heads, norm, dropout, rotary_length, **kwargs
-        )
+    def __init__(
+        self,
+        width,
+        feedforward_width,
+        num_heads,
+        norm,
+        dropout,
+        rotary_length,
+        inner_dropout=0.0,
+        **kwargs,
+    ):
+        sizes = (width, feedforward_width, num_heads)
+        super().__init__(*sizes, norm, dropout, rotary_length, inner_dropout, **kwargs)
         self.cross_attention = CrossAttention(
-            width, num_heads, dropout, name="cross_attention", dtype=self.dtype_policy
+            width, num_heads, inner_dropout, name="cross_attention", dtype=self.dtype_policy
         )
         self.cross_norm = LayerNormalization(name="cross_norm", dtype=self.dtype_policy)
 
@@ -188,7 +211,7 @@ class SSRUDecoderBlock(TransformerDecoderBlock):
     Its past is one tensor, c of `SSRU`, which does not grow with the target.
 
     Args:
-        width, feedforward_width, num_heads, norm, dropout, rotary_length: as in
+        width, feedforward_width, num_heads, norm, dropout, rotary_length, inner_dropout: as in
             `TransformerEncoderBlock`; heads are those of the cross-attention, and `rotary_length`
             has no effect.
 

@@ -76,7 +76,8 @@ class Transformer(TranslationModel):
             self.target_positions = table(
                 c.max_target_length, c.width, name="target_positions", dtype=self.dtype_policy
             )
-        block = (c.width, c.feedforward_width, c.num_heads, c.norm, c.dropout, rotary_length)
+        sizes = (c.width, c.feedforward_width, c.num_heads)
+        block = (*sizes, c.norm, c.dropout, rotary_length, c.inner_dropout)
         self.encoder_blocks = [
             TransformerEncoderBlock(*block, name=f"encoder_{i}", dtype=self.dtype_policy)
             for i in range(c.encoder_layers)

@@ -50,6 +50,8 @@ def test_all_problems_are_told_at_once():
 @pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
 def test_dropout_must_be_a_share(dropout):
     assert "dropout must lie in [0, 1)" in _problems(Seq2SeqConfig, dropout=dropout)[0]
+    [problem] = _problems(TransformerConfig, inner_dropout=dropout)
+    assert "inner_dropout must lie in [0, 1)" in problem
 
 
 @pytest.mark.parametrize(

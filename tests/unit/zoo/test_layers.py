@@ -44,6 +44,7 @@ LAYERS = {
             "norm": "post",
             "dropout": 0.1,
             "rotary_length": None,
+            "inner_dropout": 0.2,
         }
         for name in ("SSRUDecoderBlock", "TransformerDecoderBlock", "TransformerEncoderBlock")
     },

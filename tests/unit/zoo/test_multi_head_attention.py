@@ -171,6 +171,19 @@ def test_dropout_drops_weights_in_training_only():
     assert np.abs(np.array(layer(x, training=True)) - np.array(layer(x))).max() > 1e-3
 
 
+@pytest.mark.parametrize(("dropout", "inner_dropout"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.5)])
+def test_dropout_falls_on_outputs_and_inner_dropout_within(dropout, inner_dropout):
+    x, memory = _normal(B, T, WIDTH), _normal(B, S, WIDTH, seed=1)
+    block = TransformerDecoderBlock(WIDTH, 12, HEADS, "pre", dropout, None, inner_dropout)
+
+    def is_noisy(layer):
+        return not np.allclose(layer(x, memory, training=True), layer(x, memory, training=False))
+
+    assert is_noisy(block) == (dropout + inner_dropout > 0)
+    assert is_noisy(block.cross_attention) == (inner_dropout > 0)
+    assert block.drop_hidden.rate == inner_dropout
+
+
 @pytest.mark.parametrize("norm", ["pre", "post"])
 @pytest.mark.parametrize("rotary_length", [None, 9])
 def test_decoder_block_step_equals_call(norm, rotary_length):
