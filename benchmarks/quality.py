@@ -118,6 +118,8 @@ To train a row, and to score it again:
     python -m training train RECIPE --data DIR --set train.seed=SEED
     python -m benchmarks.quality runs/RECIPE --data DIR
 
+`…_inner_dropout` is the recipe without it and `--set model.overrides.inner_dropout=0.3`.
+
 {markdown_table(HEADER, cells)}
 
 Test sets (validation sets where there is none):
