@@ -69,7 +69,7 @@ def make_converted(settings, home, change=lambda model: None):
     tokenizer = home / "tokenizer.model"
     tokenizer.write_bytes(writer.getvalue())
     size = sentencepiece.SentencePieceProcessor(model_proto=writer.getvalue()).vocab_size()
-    keras.utils.set_random_seed(5)
+    keras.utils.set_random_seed(7)
     model = zoo.build("transformer_tiny", vocabulary_size=size, **{**BASE, **settings})
     rng = np.random.default_rng(5)
     for weight in model.trainable_variables:  # far from the initial near-uniform predictions
