@@ -6,7 +6,8 @@ its own, in turn; the fastest of some rounds counts.
 
 JoeyNMT needs an environment of its own, named by its interpreter:
 
-    python -m venv joey && joey/bin/pip install joeynmt torch --extra-index-url …/whl/cpu
+    python -m venv joey
+    joey/bin/pip install joeynmt importlib_metadata torch --extra-index-url …/whl/cpu
 """
 
 import argparse
