@@ -6,7 +6,6 @@ are references at every length and no length is new to a model. Drawn: BLEU agai
 with bootstrap confidence; where each family looks in one long sentence; and how widely.
 """
 
-import argparse
 import dataclasses
 import itertools
 import json
@@ -15,7 +14,16 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import machine
-from benchmarks.study import ROOT, exported, markdown_table, trained, training_time
+from benchmarks.report import markdown_table
+from benchmarks.study import (
+    ROOT,
+    arguments_of,
+    exported,
+    slug,
+    trained,
+    training_time,
+    with_budget,
+)
 
 FAMILIES = {
     "Seq2Seq": ("seq2seq_tiny", {}),
@@ -25,6 +33,7 @@ FAMILIES = {
     "Transformer": ("transformer_tiny", {}),
 }
 MOST_JOINED = 5
+VOCABULARY = 8000
 EDGES = (5, 10, 15, 20, 25, 30, 40, 50, 60)  # words of the source: bins from each to the next
 BOOTSTRAP_SAMPLES = 1000
 _LONG_WORDS = 45  # of the sentence whose attention is drawn
@@ -78,31 +87,14 @@ def recipe_of(name, options):
     def corpus(part):
         return (CorpusRecipe(source=f"{part}.en", target=f"{part}.de"),)
 
-    steps = options.steps
     return dataclasses.replace(
-        recipe,
-        name=f"bottleneck_{_slug(name)}",
+        with_budget(recipe, options, VOCABULARY),
+        name=f"bottleneck_{slug(name)}",
         data=dataclasses.replace(
             recipe.data, train=corpus("train"), valid=corpus("valid"), test=()
         ),
-        vocabulary=dataclasses.replace(recipe.vocabulary, size=8000),
         model=dataclasses.replace(recipe.model, preset=preset, overrides=changes),
-        train=dataclasses.replace(
-            recipe.train,
-            steps=steps,
-            batch_tokens=options.batch_tokens,
-            seed=options.seed,
-            warmup_steps=min(recipe.train.warmup_steps, steps // 4),
-            evaluate_every=max(steps // 8, 1),
-            save_every=max(steps // 16, 1),
-            patience=0,
-            average_last=3,
-        ),
     )
-
-
-def _slug(name):
-    return name.lower().replace(", ", "-")
 
 
 def scores_by_length(sources, translations, references):
@@ -222,7 +214,7 @@ def render(results, times, options):
     rows = [
         (
             f"{each['low']}–{each['high'] - 1}" if each["high"] else f"{each['low']} and more",
-            each["sentences"],
+            str(each["sentences"]),
             *(
                 f"{bins[place]['bleu']:.1f} ± {bins[place]['interval']:.1f}"
                 for bins in results.values()
@@ -237,9 +229,9 @@ def render(results, times, options):
 
 One to five captions of Multi30k (English to German) joined, for training and test alike. Every
 family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens, a
-joint vocabulary of 8,000, the widths of its tiny preset, seed {options.seed}, and the learning rate
-of its own recipe. Training took: {spent}. BLEU: sacreBLEU 13a, beam 4, with the 95 % interval of
-{BOOTSTRAP_SAMPLES:,} bootstrap samples.
+joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and the
+learning rate of its own recipe. Training took: {spent}. BLEU: sacreBLEU 13a, beam 4, with the 95 %
+interval of {BOOTSTRAP_SAMPLES:,} bootstrap samples.
 
 ![BLEU against source length](../docs/images/bottleneck.png)
 
@@ -254,13 +246,7 @@ Where each family looks in one sentence of {_LONG_WORDS} words, and how widely (
 
 def main(arguments=None):
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.bottleneck", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="directory that holds multi30k/")
-    parser.add_argument("--runs", type=Path, default=Path("runs/bottleneck"))
-    parser.add_argument("--steps", type=int, default=3000, help="updates of each family")
-    parser.add_argument("--batch-tokens", type=int, default=4096)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "bottleneck.md")
+    parser = arguments_of("bottleneck", __doc__, steps=3000)
     parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images")
     options = parser.parse_args(arguments)
 
@@ -268,7 +254,7 @@ def main(arguments=None):
     write_corpora(options.data, corpora)
     results, times, attention = {}, {}, {}
     for name in FAMILIES:
-        run = options.runs / _slug(name)
+        run = options.runs / slug(name)
         print(f"=== {name}", flush=True)
         bundle = exported(trained(recipe_of(name, options), corpora, run), run / "bundle")
         file = run / "scores.json"

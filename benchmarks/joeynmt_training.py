@@ -8,41 +8,25 @@ import subprocess
 _SPEED = re.compile(r"Step:\s+(\d+),.*Tokens per Sec:\s+(\d+)")
 _LOG_EVERY = 10
 
-_MODELS = {
-    "transformer": {
-        "tied_embeddings": True,
-        "tied_softmax": True,
-        "encoder": {
-            "type": "transformer",
-            "num_layers": 4,
-            "num_heads": 4,
-            "embeddings": {"embedding_dim": 128, "scale": True},
-            "hidden_size": 128,
-            "ff_size": 256,
-            "dropout": 0.3,
-            "layer_norm": "pre",
-        },
-        "decoder": {
-            "type": "transformer",
-            "num_layers": 4,
-            "num_heads": 4,
-            "embeddings": {"embedding_dim": 128, "scale": True},
-            "hidden_size": 128,
-            "ff_size": 256,
-            "dropout": 0.3,
-            "layer_norm": "pre",
-        },
-    },
-    "bahdanau": ("gru", "bahdanau"),
-    "luong": ("lstm", "luong"),
+_TRANSFORMER = {
+    "type": "transformer",
+    "num_layers": 4,
+    "num_heads": 4,
+    "embeddings": {"embedding_dim": 128, "scale": True},
+    "hidden_size": 128,
+    "ff_size": 256,
+    "dropout": 0.3,
+    "layer_norm": "pre",
 }
+_RECURRENT = {"bahdanau": ("gru", "bahdanau"), "luong": ("lstm", "luong")}  # cell, attention
 
 
 def _model(family):
     """The [model] part of a configuration."""
     if family == "transformer":
-        return _MODELS[family]
-    cell, attention = _MODELS[family]
+        sides = {"encoder": _TRANSFORMER, "decoder": _TRANSFORMER}
+        return {"tied_embeddings": True, "tied_softmax": True, **sides}
+    cell, attention = _RECURRENT[family]
     shared = {"type": "recurrent", "rnn_type": cell, "hidden_size": 256, "num_layers": 1}
     embeddings = {"embeddings": {"embedding_dim": 128, "scale": False}}
     return {

@@ -32,6 +32,7 @@ def make_session(preset):
     from export.onnx import convert
     from export.rewrites.push_constants import push_constants
     from serving.manifest import DecodingDefaults
+    from serving.session import session_options
     from zoo.models import END_ID
 
     model = zoo.build(
@@ -47,11 +48,8 @@ def make_session(preset):
     no_tokenizer = types.SimpleNamespace(model_proto=b"")  # the id graph needs none
     module = TranslationModule(model, no_tokenizer, no_tokenizer, defaults)
     graph = push_constants(convert(module, defaults))
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 3
     return onnxruntime.InferenceSession(
-        graph.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        graph.SerializeToString(), session_options(), providers=["CPUExecutionProvider"]
     )
 
 

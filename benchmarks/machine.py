@@ -43,15 +43,19 @@ def describe(command):
     today = datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z")
     known = {name: _version(name) for name in PACKAGES}
     versions = ", ".join(f"{name} {version}" for name, version in known.items() if version)
-    settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(_REPORTED)]
     lines = [
         f"- date: {today}",
         f"- machine: {summary()}",
         f"- versions: Python {platform.python_version()}, {versions}",
-        f"- CTranslate2's environment: {', '.join(settings) or 'nothing set'}",
         f"- command: `{command}`",
     ]
     return "\n".join(lines)
+
+
+def ctranslate2_environment():
+    """A sentence on the settings of CTranslate2 and of its thread pool."""
+    settings = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith(_REPORTED)]
+    return f"CTranslate2's environment: {', '.join(settings) or 'nothing set'}."
 
 
 def summary():

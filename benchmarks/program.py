@@ -63,7 +63,8 @@ def run(options, scratch, command):
         sections = comparison.sections()
         sections.append(_footprints(comparison, options, steps))
         sections += _baselines(options, steps)
-    paragraphs = [machine.describe(command), *comparison.explanation(), *warnings]
+    known = [machine.describe(command), machine.ctranslate2_environment()]
+    paragraphs = [*known, *comparison.explanation(), *warnings]
     last = report.summary(comparison.results)
     text = report.markdown("Decoding speed", paragraphs, sections, last)
     options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,8 @@ import shutil
 from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.study import ROOT, markdown_table, training_time
+from benchmarks.report import markdown_table
+from benchmarks.study import ROOT, training_time
 
 KEPT = ROOT / "benchmarks" / "quality"
 BEAM_SIZE = 5

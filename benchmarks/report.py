@@ -179,12 +179,17 @@ def markdown(heading, paragraphs, sections, last_line):
     """A Markdown document that ends with `last_line`."""
     parts = [f"# {heading}", *paragraphs]
     for section in sections:
-        parts += [f"## {section.title}", _markdown_table(section), section.note]
+        parts += [
+            f"## {section.title}",
+            markdown_table(section.columns, section.rows),
+            section.note,
+        ]
     return "\n\n".join([*filter(None, parts), last_line]) + "\n"
 
 
-def _markdown_table(section):
-    lines = [section.columns, ["---"] + ["---:"] * (len(section.columns) - 1), *section.rows]
+def markdown_table(columns, rows):
+    """A table whose first column is text and whose others are numbers, all as they are shown."""
+    lines = [columns, ["---"] + ["---:"] * (len(columns) - 1), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

@@ -1,6 +1,8 @@
 """What studies of several models share: a run for each, started, resumed, or left as it is."""
 
+import argparse
 import csv
+import dataclasses
 import os
 import subprocess
 import sys
@@ -66,7 +68,44 @@ def training_time(run):
     return int(last["step"]), float(last["train_seconds"])
 
 
-def markdown_table(header, rows):
-    """A Markdown table; the first column is text, the others are numbers."""
-    rule = ["---"] + ["---:"] * (len(header) - 1)
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in (header, rule, *rows))
+def slug(name):
+    """A name as a directory."""
+    return name.lower().replace(",", "").replace(" ", "-")
+
+
+def with_budget(recipe, options, vocabulary):
+    """A family's recipe with what all rows of a study have in common.
+
+    Args:
+        recipe: it keeps its learning rate, and its warm-up where that is short enough.
+        options: `steps`, `batch_tokens` and `seed`.
+        vocabulary: ids of the joint vocabulary.
+    """
+    steps, settings = options.steps, recipe.train
+    return dataclasses.replace(
+        recipe,
+        vocabulary=dataclasses.replace(recipe.vocabulary, size=vocabulary),
+        train=dataclasses.replace(
+            settings,
+            steps=steps,
+            batch_tokens=options.batch_tokens,
+            seed=options.seed,
+            warmup_steps=min(settings.warmup_steps, steps // 4),
+            evaluate_every=max(steps // 8, 1),
+            save_every=max(steps // 16, 1),
+            patience=0,
+            average_last=3,
+        ),
+    )
+
+
+def arguments_of(name, description, steps):
+    """A parser with what every study is told: data, runs, budget, and where the table goes."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    parser.add_argument("--data", type=Path, required=True, help="directory that holds multi30k/")
+    parser.add_argument("--runs", type=Path, default=Path("runs") / name)
+    parser.add_argument("--steps", type=int, default=steps, help="updates of each row")
+    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / f"{name}.md")
+    return parser

@@ -22,7 +22,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import joeynmt_training, machine
-from benchmarks.study import ROOT, markdown_table
+from benchmarks.report import markdown_table
+from benchmarks.study import ROOT
 
 FAMILIES = ("transformer", "bahdanau", "luong", "seq2seq")  # JoeyNMT has attention always
 HEADER = ("family", "parameters", "ours tokens/s", "JoeyNMT tokens/s", "ours / JoeyNMT")
@@ -45,6 +46,7 @@ def family_recipe(family, batch_tokens):
 
 def prepare(family, options, directory):
     """Tokenizer and encoded pairs of a family's recipe: `(recipe, store, tokenizers)`."""
+    import zoo
     from training.run_directory import RunDirectory, TrainingText
 
     recipe = family_recipe(family, options.batch_tokens)
@@ -52,8 +54,11 @@ def prepare(family, options, directory):
     run.path.mkdir(parents=True, exist_ok=True)
     text = TrainingText(recipe, options.data, lambda *_: None)
     tokenizers = text.tokenizers(run)
-    limits = argparse.Namespace(max_source_length=256, max_target_length=256)
-    return recipe, text.encode(run, tokenizers, limits), tokenizers
+    sizes = (tokenizer.vocabulary_size for tokenizer in tokenizers)
+    config = zoo.PRESETS[recipe.model.preset].config_class(
+        **dict(zip(("source_vocabulary_size", "target_vocabulary_size"), sizes, strict=True))
+    )
+    return recipe, text.encode(run, tokenizers, config), tokenizers
 
 
 def measure_ours(family, options, directory):
@@ -72,7 +77,7 @@ def measure_ours(family, options, directory):
     batches = build_batches(recipe, store, tokenizers)
 
     class Clock(keras.callbacks.Callback):
-        tokens, started, seconds = 0, 0.0, 0.0
+        started, seconds = 0.0, 0.0
 
         def on_train_batch_end(self, batch, logs=None):
             float(logs["loss"])  # the update is done
@@ -81,11 +86,12 @@ def measure_ours(family, options, directory):
                 self.started = now
             elif batch + 1 > options.warmup:
                 self.seconds = now - self.started
-                self.tokens += int((stream.batch(batch)[1] != 0).sum())
 
     stream, clock = TrainingStream(batches), Clock()
     model.fit(stream, steps_per_epoch=options.updates, callbacks=[clock], shuffle=False, verbose=0)
-    return {"rate": clock.tokens / clock.seconds, "parameters": model.count_params()}
+    timed = range(options.warmup, options.updates)
+    tokens = sum(int((stream.batch(step)[1] != 0).sum()) for step in timed)
+    return {"rate": tokens / clock.seconds, "parameters": model.count_params()}
 
 
 def run_ours(family, options, directory):

@@ -5,16 +5,22 @@ trained, exported (so its parity with Keras is proven) and measured, one after t
 finished is not done again, and what was interrupted goes on. The table is written anew after each.
 """
 
-import argparse
 import dataclasses
 import json
 import statistics
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from benchmarks import machine
-from benchmarks.study import ROOT, exported, markdown_table, trained, training_time
+from benchmarks.report import markdown_table
+from benchmarks.study import (
+    arguments_of,
+    exported,
+    slug,
+    trained,
+    training_time,
+    with_budget,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +34,7 @@ class Variant:
     @property
     def slug(self):
         """The name as a directory."""
-        return self.name.lower().replace(",", "").replace(" ", "-")
+        return slug(self.name)
 
 
 SCORES = {
@@ -74,27 +80,16 @@ def recipe_of(variant, options):
     family = variant.preset.split("_")[0]
     recipe = load_recipe(f"multi30k_{family}_tiny")
     return dataclasses.replace(
-        recipe,
+        with_budget(recipe, options, options.vocabulary),
         name=f"variants_{variant.slug}",
-        vocabulary=dataclasses.replace(recipe.vocabulary, size=options.vocabulary),
         model=dataclasses.replace(recipe.model, preset=variant.preset, overrides=variant.changes),
-        train=dataclasses.replace(
-            recipe.train,
-            steps=options.steps,
-            batch_tokens=options.batch_tokens,
-            seed=options.seed,
-            warmup_steps=min(recipe.train.warmup_steps, options.steps // 4),
-            evaluate_every=max(options.steps // 8, 1),
-            save_every=max(options.steps // 16, 1),
-            patience=0,
-            average_last=3,
-        ),
     )
 
 
 def measure(run, bundle, data, recipe):
     """The figures of one finished row."""
     from serving.translator import Translator
+    from training.building import build_batches
     from training.run_directory import read_pairs
     from training.scoring import score_texts
     from training.token_store import TokenStore
@@ -105,7 +100,8 @@ def measure(run, bundle, data, recipe):
     scores = score_texts([translation.text for translation in found], references)
     steps, seconds = training_time(run)
     store = TokenStore(run / "data")
-    batches = _batches_per_epoch(recipe, store)
+    tokenizers = translator.source_tokenizer, translator.target_tokenizer
+    batches = build_batches(recipe, store, tokenizers).batches_per_epoch
     return {
         "steps": steps,
         "bleu": scores.bleu,
@@ -117,16 +113,6 @@ def measure(run, bundle, data, recipe):
         "train_tokens": int(store.target_lengths.sum()) * steps / batches,
         "decode_rate": _decoding_rate(translator, sources),
     }
-
-
-def _batches_per_epoch(recipe, store):
-    from training.batching import Batches
-
-    return Batches(
-        store,
-        tokens_per_batch=recipe.train.batch_tokens,
-        max_sentences=recipe.train.batch_sentences,
-    ).batches_per_epoch
 
 
 def _decoding_rate(translator, sources):
@@ -173,15 +159,9 @@ greedy, batch {_BATCH_SIZE}, one thread, text to text; parity with Keras was pro
 
 def main(arguments=None):
     """Runs the command."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.variants", description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="directory that holds multi30k/")
-    parser.add_argument("--runs", type=Path, default=Path("runs/variants"))
-    parser.add_argument("--steps", type=int, default=1500, help="updates of each row")
-    parser.add_argument("--batch-tokens", type=int, default=4096)
+    parser = arguments_of("variants", __doc__, steps=1500)
     parser.add_argument("--vocabulary", type=int, default=8000)
-    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="rows whose names contain one")
-    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "variants.md")
     options = parser.parse_args(arguments)
 
     rows = {}

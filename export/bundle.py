@@ -69,13 +69,14 @@ class Export:
 
 
 @dataclass(frozen=True)
-class _Texts:
+class _Given:
     """What the caller of `export_bundle` gives beside the checkpoint."""
 
     examples: list
     valid: tuple | None
     valid_name: str
     shortlist: tuple | None
+    int8_only: bool
 
 
 def export_bundle(
@@ -135,10 +136,8 @@ def export_bundle(
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            texts = _Texts(list(examples), valid, valid_name, shortlist)
-            result = _write(checkpoint, partial, names, texts, report)
-        if int8_only:
-            result = _keep_int8(partial, result)
+            given = _Given(list(examples), valid, valid_name, shortlist, int8_only)
+            result = _write(checkpoint, partial, names, given, report)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory)
@@ -167,6 +166,11 @@ def _write(checkpoint, directory, names, given, report):
     graphs, reports, learned = _write_graphs(
         module, model, tokenizers, directory, facts, given, report
     )
+    if given.int8_only and not reports["int8"].written:
+        raise ValueError(
+            "export: int8 cannot stand alone; expected it to translate as well as float32. "
+            f"Received: {reports['int8'].reason}. Leave out --int8-only."
+        )
     facts |= add_exported_scores(directory, reports["int8"], given.valid_name)
 
     manifest = _manifest(checkpoint, directory, model, metadata, names, graphs, facts)
@@ -178,27 +182,19 @@ def _write(checkpoint, directory, names, given, report):
         _write_json(directory / SHORTLIST_GOLDEN_NAME, checked.shortlist_golden)
     result = Export(manifest, checked.findings, checked.comparisons, **reports)
     _write_reports(directory, result)
-    manifest = dataclasses.replace(manifest, files=hash_files(directory))
+    if given.int8_only:  # what it was compared with has done its work
+        graphs = _keep_int8(directory, graphs)
+    manifest = dataclasses.replace(manifest, graphs=graphs, files=hash_files(directory))
     manifest.write(directory)
     return dataclasses.replace(result, manifest=manifest)
 
 
-def _keep_int8(directory, result):
-    """Removes what is not int8 from a finished bundle; returns the `Export` of what is left."""
-    if not result.int8.written:
-        raise ValueError(
-            f"export: int8 cannot stand alone; expected it to translate as well as float32. "
-            f"Received: {result.int8.reason}. Leave out --int8-only."
-        )
+def _keep_int8(directory, graphs):
+    """Removes what is not int8 from a directory; returns the graphs that are left."""
     shutil.rmtree(directory / "saved_model")
-    for name in FLOAT32_GRAPHS:
-        (directory / name).unlink(missing_ok=True)
-    graphs = {
-        name: spec for name, spec in result.manifest.graphs.items() if name not in FLOAT32_GRAPHS
-    }
-    manifest = dataclasses.replace(result.manifest, graphs=graphs, files=hash_files(directory))
-    manifest.write(directory)
-    return dataclasses.replace(result, manifest=manifest)
+    for name in graphs.keys() & set(FLOAT32_GRAPHS):
+        (directory / name).unlink()
+    return {name: spec for name, spec in graphs.items() if name not in FLOAT32_GRAPHS}
 
 
 def _write_graphs(module, model, tokenizers, directory, facts, given, report):

@@ -21,7 +21,4 @@ def find_bundle(bundle: str | os.PathLike) -> Path:
     neither is returned as it is.
     """
     path = Path(bundle)
-    models = pretrained_models()
-    if path.exists() or os.fspath(bundle) not in models:
-        return path
-    return models[os.fspath(bundle)]
+    return path if path.exists() else pretrained_models().get(os.fspath(bundle), path)

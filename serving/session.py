@@ -53,7 +53,7 @@ def open_session(path: Path, device: str) -> ort.InferenceSession:
         providers.insert(0, "CUDAExecutionProvider")
     with plain_files(path) as plain:
         try:
-            session = ort.InferenceSession(plain, _session_options(), providers=providers)
+            session = ort.InferenceSession(plain, session_options(), providers=providers)
         except Exception as error:  # onnxruntime's errors share no other base class
             if device == "cuda":
                 raise
@@ -172,7 +172,8 @@ def check_vocabularies(manifest: Manifest, source: Tokenizer, target: Tokenizer)
     return problems
 
 
-def _session_options() -> ort.SessionOptions:
+def session_options() -> ort.SessionOptions:
+    """How a graph runs on the CPU: a run on its caller's thread, without waiting for others."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

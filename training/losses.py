@@ -140,7 +140,11 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
 
     def __init__(self, alpha=5.0, label_smoothing=0.1, ignore_id=0, name="r_drop_cross_entropy"):
         super().__init__(label_smoothing, ignore_id, name)
-        _check_alpha(alpha)
+        if not alpha > 0:
+            raise ValueError(
+                f"RDropCrossEntropy: alpha is not positive; expected alpha > 0. Received {alpha}. "
+                "Use 5, or LabelSmoothedCrossEntropy for none."
+            )
         self.alpha = alpha
 
     def call(self, y_true, y_pred):
@@ -154,14 +158,6 @@ class RDropCrossEntropy(LabelSmoothedCrossEntropy):
 
     def get_config(self):
         return {"alpha": self.alpha, **super().get_config()}
-
-
-def _check_alpha(alpha):
-    if not alpha > 0:
-        raise ValueError(
-            f"RDropCrossEntropy: alpha is not positive; expected alpha > 0. Received {alpha}. "
-            "Use 5, or LabelSmoothedCrossEntropy for none."
-        )
 
 
 class _TokenMean(keras.metrics.Metric):

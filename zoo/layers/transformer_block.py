@@ -133,21 +133,13 @@ class TransformerDecoderBlock(_TransformerBlock):
     # What carries the past from one step to the next.
     state_names = ("cache_keys", "cache_values")
 
-    def __init__(
-        self,
-        width,
-        feedforward_width,
-        num_heads,
-        norm,
-        dropout,
-        rotary_length,
-        inner_dropout=0.0,
-        **kwargs,
-    ):
-        sizes = (width, feedforward_width, num_heads)
-        super().__init__(*sizes, norm, dropout, rotary_length, inner_dropout, **kwargs)
+    def __init__(self, *settings, **kwargs):
+        super().__init__(*settings, **kwargs)
+        names = ("width", "num_heads", "inner_dropout")
         self.cross_attention = CrossAttention(
-            width, num_heads, inner_dropout, name="cross_attention", dtype=self.dtype_policy
+            *(self.settings[name] for name in names),
+            name="cross_attention",
+            dtype=self.dtype_policy,
         )
         self.cross_norm = LayerNormalization(name="cross_norm", dtype=self.dtype_policy)
 
