@@ -40,6 +40,29 @@ def quantize(model):
     return drop_unused(model)
 
 
+def scales(matrix, axis):
+    """What one step of int8 stands for, so that no CPU's sums overflow.
+
+    CPUs without VNNI instructions (x86 before 2019, many laptops after it) add the products of two
+    neighbours in 16 bits, and cut what does not fit. Two neighbours in a column of at most 128
+    together, times activations of at most 255, do fit; so the int8 graphs give on those CPUs what
+    they give on others. Weights keep about 7.5 of their 8 bits.
+
+    Args:
+        matrix: float32 `(rows, columns)`.
+        axis: 1 for a scale for each column, 0 for each row; products sum along the other one.
+
+    Returns:
+        float32 `(columns,)` or `(rows,)`.
+    """
+    along = 1 - axis
+    padding = [(0, matrix.shape[along] % 2 if at == along else 0) for at in (0, 1)]
+    padded = np.pad(matrix, padding)
+    first, second = (padded.take(range(at, padded.shape[along], 2), along) for at in (0, 1))
+    largest = np.maximum(np.abs(matrix).max(along), np.abs(first + second).max(along))
+    return np.maximum(largest, 1e-9) / np.float32(127)
+
+
 class _Weights:
     """The constants of a model, and their quantised forms, each made once."""
 
@@ -87,7 +110,7 @@ class _Weights:
         """Names of the int8 form of a matrix and of its scales, one an entry of `axis`."""
         if (name, axis) not in self._quantized:
             matrix = numpy_helper.to_array(self.constants[name])
-            scale = np.maximum(np.abs(matrix).max(axis=1 - axis), 1e-9) / 127.0
+            scale = scales(matrix, axis)
             rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis))
             each = ("row", "column")[axis]
             made = {

@@ -8,9 +8,13 @@ from training.losses import LabelSmoothedCrossEntropy, RDropCrossEntropy
 from training.recipe import ConfigError, Recipe
 from training.schedules import InverseSquareRoot, Noam
 
+# Paths of matrices that are tables or rows of vectors, not maps from features to features: Muon
+# leaves them, as it leaves embeddings, to Adam.
+_ADAM_ONLY = (r"^[^/]+/output/kernel$", r"/positions$", r"/bias$")
+
 
 def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
-    """Returns Adam with the recipe's schedule and clipping.
+    """Returns the recipe's optimizer with its schedule and clipping.
 
     Args:
         recipe: the recipe.
@@ -31,12 +35,33 @@ def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
                 '"inverse_square_root".'
             )
         rate = Noam(config.width, settings.warmup_steps, scale=rate)
+    elif settings.schedule == "cosine":
+        warmup_steps = min(settings.warmup_steps, settings.steps - 1)
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=rate / (warmup_steps + 1),  # not 0: the first update counts
+            decay_steps=settings.steps - warmup_steps,
+            warmup_target=rate,
+            warmup_steps=warmup_steps,
+        )
+    clip_norm = settings.clip_norm or None
+    if settings.optimizer == "muon":
+        # Jordan et al. 2024, with the scale of Liu et al. 2025, under which Adam's rates fit
+        return keras.optimizers.Muon(
+            rate,
+            adam_beta_1=settings.beta_1,
+            adam_beta_2=settings.beta_2,
+            epsilon=settings.epsilon,
+            weight_decay=None,
+            adam_weight_decay=None,
+            exclude_layers=list(_ADAM_ONLY),
+            global_clipnorm=clip_norm,
+        )
     return keras.optimizers.Adam(
         rate,
         beta_1=settings.beta_1,
         beta_2=settings.beta_2,
         epsilon=settings.epsilon,
-        global_clipnorm=settings.clip_norm or None,
+        global_clipnorm=clip_norm,
     )
 
 

@@ -149,13 +149,18 @@ class TrainRecipe:
         "float32",
         choices=("float32", "mixed_float16", "mixed_bfloat16"),
     )
+    optimizer: str = key(
+        "rule of the updates; muon is for the matrices between layers, and Adam for the rest",
+        "adam",
+        choices=("adam", "muon"),
+    )
     learning_rate: float = key(
         "highest learning rate; with noam the factor on the curve", 0.001, above=0.0
     )
     schedule: str = key(
-        "course of the learning rate",
+        "course of the learning rate; cosine falls to 0 at the last update",
         "inverse_square_root",
-        choices=("constant", "inverse_square_root", "noam"),
+        choices=("constant", "inverse_square_root", "noam", "cosine"),
     )
     warmup_steps: int = key("updates until the highest learning rate", 1000, low=1)
     beta_1: float = key("Adam: decay of the first moment", 0.9, low=0.0, below=1.0)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from benchmarks import bottleneck, joeynmt_training, quality, study, variants
+from benchmarks import bottleneck, joeynmt_training, pretrained, quality, study, variants
 from training.recipe import load_recipe
 
 PAIRS = [(f"s{i}", f"t{i}") for i in range(12)]
@@ -168,3 +168,60 @@ def test_joeynmt_speed_is_read_from_its_log(tmp_path, monkeypatch):
 def test_studies_start_from_the_repository():
     assert (study.ROOT / "pyproject.toml").is_file()
     assert Path(variants.__file__).parent == study.ROOT / "benchmarks"
+
+
+def test_examples_on_a_card_are_chosen_by_rank():
+    references = [f"the {word} dog runs over the green hill" for word in "abcdefghijk"]
+    translations = [reference[: 4 + 3 * place] for place, reference in enumerate(references)]
+    found = pretrained.ranked(list("ABCDEFGHIJK"), translations, references)
+    assert [each["rank"] for each in found] == [95, 75, 50, 25, 5]
+    assert [each["source"] for each in found] == ["J", "H", "F", "C", "A"]
+    assert found[0]["translation"] == translations[9]
+
+
+def test_card_says_what_was_measured(tmp_path):
+    directory = tmp_path / "ko-en"
+    directory.mkdir()
+    manifest = {
+        "about": {"training_data": "Texts (CC0)", "licence": "CC0"},
+        "files": {"a": {"bytes": 4_000_000}, "b": {"bytes": 500_000}},
+        "model": {
+            "config": {
+                "encoder_layers": 6,
+                "decoder_layers": 2,
+                "width": 192,
+                "target_vocabulary_size": 8000,
+            }
+        },
+    }
+    (directory / "manifest.json").write_text(json.dumps(manifest))
+    scores = {
+        "set": "Texts, test",
+        "use": "unseen",
+        "sentences": 1500,
+        "bleu": [11.0, 12.345],
+        "chrf": [44.0, 45.678],
+        "signatures": ["sigB", "sigC"],
+    }
+    example = {
+        "set": "Texts, test",
+        "rank": 50,
+        "source": "가 | 나",
+        "translation": "a",
+        "reference": "b",
+    }
+    card = pretrained.card(
+        directory, {"scores": [scores], "speed": [99.6, 50.2], "examples": [example]}
+    )
+    for text in (
+        "# ko-en: Korean to English",
+        "4.5 MB",
+        "Texts (CC0)",
+        "recipes/pretrained_ko_en.toml",
+        "1,500 | 11.00, 12.35 | 44.00, 45.68 | unseen",
+        "`sigB`, `sigC`",
+        "100 sentences/s greedy, 50 with",
+        r"가 \| 나 | a | b",
+        "voice commands",
+    ):
+        assert text in card, text

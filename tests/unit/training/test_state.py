@@ -10,15 +10,13 @@ from training.losses import LabelSmoothedCrossEntropy
 from training.state import Progress, load_state, save_state, write_atomically
 
 
-def _toy(units=4):
+def _toy(units=4, optimizer=keras.optimizers.Adam):
     source = keras.Input((None,), dtype="int32", name="source_ids")
     target = keras.Input((None,), dtype="int32", name="target_ids")
     x = keras.layers.Embedding(9, units)(target)
     x = keras.layers.Dropout(0.5, seed=3)(x + keras.layers.Embedding(9, units)(source))
     model = keras.Model({"source_ids": source, "target_ids": target}, keras.layers.Dense(9)(x))
-    model.compile(
-        optimizer=keras.optimizers.Adam(0.1), loss=LabelSmoothedCrossEntropy(), jit_compile=False
-    )
+    model.compile(optimizer=optimizer(0.1), loss=LabelSmoothedCrossEntropy(), jit_compile=False)
     model.optimizer.build(model.trainable_variables)
     return model
 
@@ -34,10 +32,10 @@ def _train(model, steps):
     return losses
 
 
-@pytest.fixture
-def saved(tmp_path):
+@pytest.fixture(params=[keras.optimizers.Adam, keras.optimizers.Muon])
+def saved(tmp_path, request):
     keras.utils.set_random_seed(1)
-    model = _toy()
+    model = _toy(optimizer=request.param)
     _train(model, 3)
     path = tmp_path / "state" / "state.npz"
     save_state(path, model, Progress(step=3, best_score=1.5, best_step=2))
@@ -48,7 +46,7 @@ def test_training_goes_on_bit_for_bit(saved):
     path, model = saved
     expected = _train(model, 4)
     keras.utils.set_random_seed(99)
-    restored = _toy()
+    restored = _toy(optimizer=type(model.optimizer))
     assert load_state(path, restored) == Progress(step=3, best_score=1.5, best_step=2)
     assert _train(restored, 4) == expected
     for ours, theirs in zip(restored.get_weights(), model.get_weights(), strict=True):

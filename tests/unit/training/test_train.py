@@ -4,6 +4,7 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import keras
 import pytest
 
 from training.building import build_loss, build_model, build_optimizer
@@ -42,6 +43,32 @@ def test_optimizer_follows_the_recipe():
     assert schedule.get_config() == {"peak": 0.001, "warmup_steps": 500}
 
 
+@pytest.mark.parametrize("preset", ["transformer_tiny", "luong_tiny", "bahdanau_tiny"])
+def test_muon_updates_matrices_and_leaves_tables_to_adam(preset):
+    class Tokenizer:
+        vocabulary_size = 16
+
+    changes = ["train.optimizer=muon", f"model.preset={preset}", "train.clip_norm=0.5"]
+    if preset == "transformer_tiny":
+        changes.append("model.overrides.positions=learned")
+    model = build_model(load_recipe("luong_tiny", changes), (Tokenizer, Tokenizer))
+    optimizer, variables = model.optimizer, model.trainable_variables
+    assert isinstance(optimizer, keras.optimizers.Muon)
+    assert (optimizer.global_clipnorm, optimizer.weight_decay) == (0.5, None)
+    by_muon = {
+        variable.path
+        for variable, velocity in zip(variables, optimizer.adam_velocities, strict=True)
+        if velocity is None
+    }
+    by_adam = {v.path for v in variables if len(v.shape) == 2} - by_muon
+    # "luong/output/kernel" makes logits; "…/self_attention/output/kernel" maps features
+    tables = ("embeddings", "positions", "bias", f"{model.name}/output/kernel")
+    assert all(path.endswith(tables) for path in by_adam)
+    assert all(path.endswith("kernel") for path in by_muon)
+    assert not any(path.endswith(tables) for path in by_muon)
+    assert len(by_muon) >= 8
+
+
 def test_r_drop_is_a_loss_of_its_own():
     plain, dropped = (load_recipe("luong_tiny", [f"train.r_drop={x}"]) for x in (0, 2.5))
     assert not isinstance(build_loss(plain), RDropCrossEntropy)
@@ -58,6 +85,18 @@ def test_schedules_are_the_named_ones():
     assert float(constant.learning_rate) == pytest.approx(0.001)
     with pytest.raises(ConfigError, match=r"train\.schedule does not suit luong_tiny"):
         build_optimizer(load_recipe("luong_tiny", noam), object())
+
+
+def test_cosine_rises_to_the_highest_rate_and_ends_at_zero():
+    changes = ["train.schedule=cosine", "train.warmup_steps=4", "train.steps=12"]
+    schedule = build_optimizer(load_recipe("luong_tiny", changes), None)._learning_rate
+    rates = [float(schedule(step)) for step in range(13)]
+    assert rates[:5] == pytest.approx([0.0002, 0.0004, 0.0006, 0.0008, 0.001])
+    assert rates[8] == pytest.approx(0.0005)
+    assert rates[12] == pytest.approx(0.0, abs=1e-9)
+    # a recipe cut short, as --set train.steps=1 does, still has a rate
+    short = build_optimizer(load_recipe("luong_tiny", [*changes[:2], "train.steps=1"]), None)
+    assert float(short.learning_rate) == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("change", ["model.preset=luong_tinny", "model.overrides.drop=0.1"])

@@ -1,0 +1,204 @@
+"""`python -m benchmarks.pretrained --data DIR`: what the models that come with the package can do.
+
+Each model translates sets that it was not trained on, and gets its card, the README.md of its
+directory in `serving/models/`. Which outputs the card shows is decided by their rank, not by hand.
+"""
+
+import argparse
+import datetime
+import json
+import time
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.report import markdown_table
+from benchmarks.study import ROOT
+
+BEAM_SIZES = (1, 4)  # greedy, and a beam
+SPEED_SENTENCES = 200
+# name, source, target, what the set was used for before
+_KOREAN = (
+    ("Tatoeba, test", "tatoeba_enko/test", "unseen"),
+    ("Tatoeba, validation", "tatoeba_enko/valid", "chose the checkpoint"),
+    ("Python documentation, test", "enko/pydocs.test", "unseen"),
+    ("Python documentation, validation", "enko/pydocs.valid", "chose the checkpoint"),
+)
+_GERMAN = (
+    ("Tatoeba, validation", "tatoeba_ende/valid", "chose the checkpoint"),
+    ("Multi30k, test 2016", "multi30k/test_2016_flickr", "unseen, another domain"),
+)
+SETS = {"ko-en": _KOREAN, "en-ko": _KOREAN, "en-de": _GERMAN, "de-en": _GERMAN}
+NAMES = {"ko": "Korean", "en": "English", "de": "German"}
+LIMITS = {
+    "ko": (
+        "Learnt from 120,000 pairs: everyday sentences, voice commands, and the language of "
+        "software documentation. Text of other kinds (news, talk, poetry), rare words and names "
+        "come out wrong, and it will not say so. The documentation in training writes polite "
+        "Korean (-습니다), Tatoeba mostly plain; which one comes out cannot be chosen."
+    ),
+    "de": (
+        "Learnt from 165,000 short everyday sentences of Tatoeba, 6 or 7 words long. Long "
+        "sentences, other kinds of text, rare words and names come out wrong, and it will not say "
+        "so. Formal and familiar address cannot be chosen."
+    ),
+}
+
+
+def measure(directory, data):
+    """What one model does with its sets.
+
+    Returns:
+        dict: `scores`, a list of dicts (`set`, `use`, `sentences`, `bleu` and `chrf` of each beam
+        size, `signatures`); `speed`, sentences/s of each beam size, one thread, one sentence at a
+        time; `examples`, a list of dicts (`set`, `rank`, `source`, `translation`, `reference`).
+    """
+    from training.evaluate import evaluate
+    from training.readers import read_lines
+
+    source, target = directory.name.split("-")
+    scores, examples, first = [], [], None
+    for name, path, use in SETS[directory.name]:
+        sources, references = (
+            list(read_lines(data / f"{path}.{language}.gz")) for language in (source, target)
+        )
+        row = {"set": name, "use": use, "sentences": len(sources), "bleu": [], "chrf": []}
+        for beam_size in BEAM_SIZES:
+            found = evaluate(directory, sources, references, beam_size=beam_size)
+            print(f"{directory.name}, {name}, beam {beam_size}:", *found.lines(), sep="\n  ")
+            row["bleu"].append(found.bleu)
+            row["chrf"].append(found.chrf)
+        row["signatures"] = [found.bleu_signature, found.chrf_signature]
+        scores.append(row)
+        if "unseen" in use or first is None:
+            first = first or sources
+            examples += [
+                {"set": name, **example}
+                for example in ranked(sources, found.translations, references)
+            ]
+    return {"scores": scores, "speed": speed(directory, first), "examples": examples}
+
+
+def ranked(sources, translations, references):
+    """Five outputs by chrF: at the 95th, 75th, 50th, 25th and 5th percentile of the set."""
+    from sacrebleu.metrics import CHRF
+
+    metric = CHRF()
+    order = sorted(
+        range(len(sources)),
+        key=lambda at: metric.sentence_score(translations[at], [references[at]]).score,
+    )
+    return [
+        {
+            "rank": percent,
+            "source": sources[place],
+            "translation": translations[place],
+            "reference": references[place],
+        }
+        for percent in (95, 75, 50, 25, 5)
+        for place in [order[(len(order) - 1) * percent // 100]]
+    ]
+
+
+def speed(directory, sources):
+    """Sentences per second of each beam size, one at a time on one thread."""
+    from serving.translator import Translator
+
+    translator = Translator.load(directory, threads=1)
+    found = []
+    for beam_size in BEAM_SIZES:
+        translator.translate(sources[0], beam_size=beam_size)
+        start = time.perf_counter()
+        for source in sources[:SPEED_SENTENCES]:
+            translator.translate(source, beam_size=beam_size)
+        found.append(len(sources[:SPEED_SENTENCES]) / (time.perf_counter() - start))
+    return found
+
+
+def card(directory, found):
+    """A model's card in Markdown."""
+    manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+    about, name = manifest["about"], directory.name
+    source, target = (NAMES[code] for code in name.split("-"))
+    size = sum(file["bytes"] for file in manifest["files"].values())
+    other = (set(name.split("-")) - {"en"}).pop()
+    scores = markdown_table(
+        ("set", "sentences", "BLEU: greedy, beam", "chrF: greedy, beam", "used before"),
+        [
+            (
+                each["set"],
+                f"{each['sentences']:,}",
+                *(", ".join(f"{score:.2f}" for score in each[key]) for key in ("bleu", "chrf")),
+                each["use"],
+            )
+            for each in found["scores"]
+        ],
+    )
+    signatures = ", ".join(f"`{signature}`" for signature in found["scores"][0]["signatures"])
+    examples = "\n".join(
+        f"| {each['set']} | {each['rank']} | {_cell(each['source'])} | "
+        f"{_cell(each['translation'])} | {_cell(each['reference'])} |"
+        for each in found["examples"]
+    )
+    config = manifest["model"]["config"]
+    shape = (
+        f"{config['encoder_layers']}+{config['decoder_layers']} layers of {config['width']} "
+        f"features, {config['target_vocabulary_size']:,} subwords shared by both languages"
+    )
+    return f"""# {name}: {source} to {target}
+
+    echo … | python -m serving translate {name}
+
+    from serving import Translator
+    Translator.load("{name}").translate("…").text
+
+- Model: Transformer, {shape}; int8; {size / 1e6:.1f} MB with its tokenizer.
+- Trained on: {about["training_data"]}.
+- Licence of the weights: {about["licence"]}.
+- Recipe: `training/recipes/pretrained_{name.replace("-", "_")}.toml`; the last checkpoints averaged
+  or the best of them, whichever translated the validation sets better.
+- Speed: {found["speed"][0]:.0f} sentences/s greedy, {found["speed"][1]:.0f} with a beam of \
+{BEAM_SIZES[1]}, one at a time on one thread
+  ({machine.summary()}; {datetime.date.today().isoformat()}).
+
+## Scores
+
+Of this int8 bundle, greedy (its default) and with a beam of {BEAM_SIZES[1]}.
+sacreBLEU: {signatures}.
+
+{scores}
+
+## Limits
+
+{LIMITS[other]}
+
+## Outputs, good to bad
+
+Not chosen by hand: those at the stated percentile of the set in chrF.
+
+| set | percentile | source | output | reference |
+| --- | ---: | --- | --- | --- |
+{examples}
+"""
+
+
+def _cell(text):
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def main(arguments=None):
+    """Runs the command."""
+    from serving.pretrained import pretrained_models
+
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pretrained", description=__doc__)
+    parser.add_argument("names", nargs="*", help="such as ko-en; default: all there are")
+    parser.add_argument("--data", type=Path, required=True, help="where the corpora lie")
+    options = parser.parse_args(arguments)
+    models = pretrained_models()
+    for name in options.names or models:
+        path = models[name] / "README.md"
+        path.write_text(card(models[name], measure(models[name], options.data)), encoding="utf-8")
+        print(f"wrote {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
