@@ -90,6 +90,7 @@ def with_budget(recipe, options, vocabulary):
             steps=steps,
             batch_tokens=options.batch_tokens,
             seed=options.seed,
+            schedule="cosine",
             warmup_steps=min(settings.warmup_steps, steps // 4),
             evaluate_every=max(steps // 8, 1),
             save_every=max(steps // 16, 1),
@@ -107,5 +108,16 @@ def arguments_of(name, description, steps):
     parser.add_argument("--steps", type=int, default=steps, help="updates of each row")
     parser.add_argument("--batch-tokens", type=int, default=4096)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NAME",
+        help="rows whose names contain one; so two processes can share the work",
+    )
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / f"{name}.md")
     return parser
+
+
+def wanted(name, options):
+    """Whether `--only` asks for the row of this name."""
+    return not options.only or any(part in name for part in options.only)

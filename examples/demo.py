@@ -1,4 +1,4 @@
-"""The whole way in one go: train on the phrasebook, export, translate, look at the attention.
+"""A model of the package says hello; then the whole way in one go: train, export, translate, look.
 
 Runs the project's own commands one after the other and prints each. What an earlier run has made
 is kept: a finished training, an interrupted one (it goes on), an exported bundle.
@@ -15,6 +15,11 @@ from pathlib import Path
 
 HOME = Path("runs/demo")
 RUN, DATA, BUNDLE = HOME / "training", HOME / "data", HOME / "bundle"
+GREETINGS = (
+    "안녕하세요, 만나서 반갑습니다.",
+    "오늘 날씨가 좋네요.",
+    "이 함수는 목록을 반환합니다.",
+)
 SENTENCE = "나는 오늘 아침에 사과를 먹었다"
 NUM_SHOWN = 8
 # What TensorFlow 2.21 says at every start, whatever its log level.
@@ -70,20 +75,28 @@ def export():
         run("-m", "export", RUN / "final", BUNDLE, "--overwrite")
 
 
+def show(bundle, lines):
+    """Prints sentences with their translations by onnxruntime."""
+    output = run("-m", "serving", "translate", bundle, text="\n".join(lines))
+    for korean, english in zip(lines, output.splitlines(), strict=True):
+        print(f"  {korean}\n    → {english}")
+
+
 def translate():
     """Prints held-out sentences with their translations by onnxruntime, and the BLEU of all."""
     source, reference = DATA / "test.ko", DATA / "test.en"
     run("-m", "training", "evaluate", BUNDLE, "--source", source, "--reference", reference)
     lines = source.read_text(encoding="utf-8").splitlines()[:NUM_SHOWN]
-    output = run("-m", "serving", "translate", BUNDLE, text="\n".join(lines))
-    for korean, english in zip(lines, output.splitlines(), strict=True):
-        print(f"  {korean}\n    → {english}")
+    show(BUNDLE, lines)
 
 
 def main():
     """Runs all steps and says how long they took."""
     started = time.perf_counter()
     HOME.mkdir(parents=True, exist_ok=True)
+    print("A model that comes with the package:", flush=True)
+    show("ko-en", GREETINGS)
+    print("\nAnd now one that you train yourself, on an embedded phrasebook:", flush=True)
     train()
     export()
     translate()

@@ -109,6 +109,15 @@ def test_runs_are_started_resumed_or_left(tmp_path, monkeypatch):
         study.trained(load_recipe("luong_small"), tmp_path, run)
 
 
+def test_rows_can_be_chosen_by_a_part_of_their_names():
+    parser = study.arguments_of("some", "", steps=5)
+    all_rows = parser.parse_args(["--data", "d"])
+    some = parser.parse_args(["--data", "d", "--only", "Luong", "Seq"])
+    names = ["Seq2Seq", "Bahdanau", "Luong, global"]
+    assert [study.wanted(name, all_rows) for name in names] == [True] * 3
+    assert [study.wanted(name, some) for name in names] == [True, False, True]
+
+
 def test_training_time_is_that_of_the_last_evaluation(tmp_path):
     (tmp_path / "evaluations.csv").write_text("step,bleu,train_seconds\n5,1.0,2.5\n10,2.0,6.25\n")
     assert study.training_time(tmp_path) == (10, 6.25)
