@@ -151,8 +151,9 @@ Multi30k, English to German, raw text. Every row has the same budget: {options.s
 at most {options.batch_tokens:,} padded target tokens, seed {options.seed}, a joint vocabulary of
 {options.vocabulary:,}; the learning rate is that of its family's recipe and falls to 0 (cosine),
 nothing else was tuned. BLEU and chrF on `val` (1,014 sentences, which also chose the checkpoint),
-beam {_BEAM_SIZE}, {some["bleu_signature"]} and {some["chrf_signature"]}. Decoding: the exported bundle in float32,
-greedy, batch {_BATCH_SIZE}, one thread, text to text; parity with Keras was proven for every row.
+beam {_BEAM_SIZE}, {some["bleu_signature"]} and {some["chrf_signature"]}.
+Decoding: the exported bundle in float32, greedy, batch {_BATCH_SIZE}, one thread, text to text;
+parity with Keras was proven for every row.
 
 {markdown_table(HEADER, cells)}
 """
