@@ -18,12 +18,14 @@ from benchmarks.report import markdown_table
 from benchmarks.study import (
     ROOT,
     arguments_of,
+    check,
     exported,
     slug,
     trained,
     training_time,
     wanted,
     with_budget,
+    write,
 )
 
 FAMILIES = {
@@ -37,6 +39,7 @@ MOST_JOINED = 5
 VOCABULARY = 8000
 EDGES = (5, 10, 15, 20, 25, 30, 40, 50, 60)  # words of the source: bins from each to the next
 BOOTSTRAP_SAMPLES = 1000
+SCORES = "scores.json"
 _LONG_WORDS = 45  # of the sentence whose attention is drawn
 
 
@@ -74,8 +77,7 @@ def write_corpora(data, directory):
         sides = (read_lines(data / "multi30k" / f"{name}.{file.suffix[1:]}.gz") for file in files)
         joined = join_captions(list(zip(*sides, strict=True)), seed)
         for side, file in enumerate(files):
-            text = "".join(pair[side] + "\n" for pair in joined)
-            file.write_text(text, encoding="utf-8")
+            write(file, "".join(pair[side] + "\n" for pair in joined))
 
 
 def recipe_of(name, options):
@@ -200,12 +202,11 @@ def draw_attention(translations, path):
 
 
 def long_sentence(corpora):
-    """The first test text of exactly so many words, of several captions."""
+    """The first test text of about so many words, of several captions."""
     from training.readers import read_lines
 
-    return next(
-        line for line in read_lines(corpora / "test.en") if len(line.split()) == _LONG_WORDS
-    )
+    lines = read_lines(corpora / "test.en")
+    return min(lines, key=lambda line: abs(len(line.split()) - _LONG_WORDS))
 
 
 def render(results, times, options):
@@ -238,7 +239,7 @@ learning rate of its own recipe, which falls to 0 (cosine). Training took: {spen
 
 {markdown_table(header, rows)}
 
-Where each family looks in one sentence of {_LONG_WORDS} words, and how widely (0: at one token,
+Where each family looks in one text of {_LONG_WORDS} words, and how widely (0: at one token,
 1: at all alike); a Transformer's weights are the mean over the heads of its last layer.
 
 ![attention of a long sentence](../docs/images/bottleneck_attention.png)
@@ -253,27 +254,32 @@ def main(arguments=None):
 
     corpora = options.runs / "corpora"
     write_corpora(options.data, corpora)
-    results, times, attention = {}, {}, {}
+    names = wanted(list(FAMILIES), options)
     for name in FAMILIES:
-        run = options.runs / slug(name)
-        bundle, file = run / "bundle", run / "scores.json"
-        if wanted(name, options) and not file.exists():
+        run, recipe = options.runs / slug(name), recipe_of(name, options)
+        check(recipe, run)
+        if name in names and not (run / SCORES).exists():
             print(f"=== {name}", flush=True)
-            exported(trained(recipe_of(name, options), corpora, run), bundle)
-            file.write_text(json.dumps(measure(bundle, corpora), indent=1))
-        if not file.exists():
-            continue
-        results[name], times[name] = json.loads(file.read_text()), training_time(run)
-        translation = look(bundle, long_sentence(corpora))
-        if translation is not None:
-            attention[name] = translation
-    if not results:
-        parser.error(f"--only: no family is called so; there are {', '.join(FAMILIES)}")
+            bundle = exported(trained(recipe, corpora, run), run / "bundle")
+            write(run / SCORES, json.dumps(measure(bundle, corpora), indent=1))
+    report(corpora, options)
+
+
+def report(corpora, options):
+    """Draws and writes all that is there, whichever process made it."""
+    runs = {name: options.runs / slug(name) for name in FAMILIES}
+    runs = {name: run for name, run in runs.items() if (run / SCORES).exists()}
+    results = {name: json.loads((run / SCORES).read_text()) for name, run in runs.items()}
     draw_scores(results, options.images / "bottleneck.png")
-    draw_attention(attention, options.images / "bottleneck_attention.png")
-    options.output.write_text(render(results, times, options), encoding="utf-8")
+    sentence = long_sentence(corpora)
+    attention = {name: look(run / "bundle", sentence) for name, run in runs.items()}
+    attention = {name: found for name, found in attention.items() if found is not None}
+    if attention:
+        draw_attention(attention, options.images / "bottleneck_attention.png")
+    times = {name: training_time(run) for name, run in runs.items()}
+    write(options.output, render(results, times, options))
     print(
-        f"{len(results)} of {len(FAMILIES)} families in {options.output}, and two pictures in "
+        f"{len(results)} of {len(FAMILIES)} families in {options.output}, pictures in "
         f"{options.images}"
     )
 

@@ -7,12 +7,12 @@ directory in `serving/models/`. Which outputs the card shows is decided by their
 import argparse
 import datetime
 import json
+import re
 import time
 from pathlib import Path
 
 from benchmarks import machine
 from benchmarks.report import markdown_table
-from benchmarks.study import ROOT
 
 BEAM_SIZES = (1, 4)  # greedy, and a beam
 SPEED_SENTENCES = 200
@@ -29,18 +29,21 @@ _GERMAN = (
 )
 SETS = {"ko-en": _KOREAN, "en-ko": _KOREAN, "en-de": _GERMAN, "de-en": _GERMAN}
 NAMES = {"ko": "Korean", "en": "English", "de": "German"}
+_KOREAN_TEXT = (
+    "Learnt from 105,000 pairs: the language of software documentation for the most part, 11,500 "
+    "voice commands, 4,900 everyday sentences. Text of other kinds (news, talk, poetry), rare "
+    "words and names come out wrong, and it will not say so."
+)
+_GERMAN_TEXT = (
+    "Learnt from 165,000 short everyday sentences, 6 or 7 words long. Long sentences, other kinds "
+    "of text, rare words and names come out wrong, and it will not say so."
+)
 LIMITS = {
-    "ko": (
-        "Learnt from 120,000 pairs: everyday sentences, voice commands, and the language of "
-        "software documentation. Text of other kinds (news, talk, poetry), rare words and names "
-        "come out wrong, and it will not say so. The documentation in training writes polite "
-        "Korean (-습니다), Tatoeba mostly plain; which one comes out cannot be chosen."
-    ),
-    "de": (
-        "Learnt from 165,000 short everyday sentences of Tatoeba, 6 or 7 words long. Long "
-        "sentences, other kinds of text, rare words and names come out wrong, and it will not say "
-        "so. Formal and familiar address cannot be chosen."
-    ),
+    "ko-en": _KOREAN_TEXT,
+    "en-ko": _KOREAN_TEXT + " Documentation comes out polite (-습니다), everyday sentences mostly "
+    "plain; which one cannot be chosen.",
+    "de-en": _GERMAN_TEXT,
+    "en-de": _GERMAN_TEXT + " Whether it says du or Sie cannot be chosen.",
 }
 
 
@@ -120,7 +123,6 @@ def card(directory, found):
     about, name = manifest["about"], directory.name
     source, target = (NAMES[code] for code in name.split("-"))
     size = sum(file["bytes"] for file in manifest["files"].values())
-    other = (set(name.split("-")) - {"en"}).pop()
     scores = markdown_table(
         ("set", "sentences", "BLEU: greedy, beam", "chrF: greedy, beam", "used before"),
         [
@@ -154,8 +156,8 @@ def card(directory, found):
 - Model: Transformer, {shape}; int8; {size / 1e6:.1f} MB with its tokenizer.
 - Trained on: {about["training_data"]}.
 - Licence of the weights: {about["licence"]}.
-- Recipe: `training/recipes/pretrained_{name.replace("-", "_")}.toml`; the last checkpoints averaged
-  or the best of them, whichever translated the validation sets better.
+- Recipe: `training/recipes/pretrained_{name.replace("-", "_")}.toml`; the checkpoint that
+  translated the validation sets best.
 - Speed: {found["speed"][0]:.0f} sentences/s greedy, {found["speed"][1]:.0f} with a beam of \
 {BEAM_SIZES[1]}, one at a time on one thread
   ({machine.summary()}; {datetime.date.today().isoformat()}).
@@ -169,11 +171,12 @@ sacreBLEU: {signatures}.
 
 ## Limits
 
-{LIMITS[other]}
+{LIMITS[name]}
 
 ## Outputs, good to bad
 
-Not chosen by hand: those at the stated percentile of the set in chrF.
+With a beam of {BEAM_SIZES[1]}. Not chosen by hand: those at the stated percentile of the set in
+chrF.
 
 | set | percentile | source | output | reference |
 | --- | ---: | --- | --- | --- |
@@ -182,7 +185,8 @@ Not chosen by hand: those at the stated percentile of the set in chrF.
 
 
 def _cell(text):
-    return " ".join(text.split()).replace("|", "\\|")
+    """A text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_|<>\[\]])", r"\\\1", " ".join(text.split()))
 
 
 def main(arguments=None):
@@ -194,10 +198,14 @@ def main(arguments=None):
     parser.add_argument("--data", type=Path, required=True, help="where the corpora lie")
     options = parser.parse_args(arguments)
     models = pretrained_models()
+    if unknown := set(options.names) - models.keys():
+        parser.error(
+            f"{', '.join(unknown)}: no model of the package; there are {', '.join(models)}"
+        )
     for name in options.names or models:
         path = models[name] / "README.md"
         path.write_text(card(models[name], measure(models[name], options.data)), encoding="utf-8")
-        print(f"wrote {path.relative_to(ROOT)}")
+        print(f"wrote {path}")
 
 
 if __name__ == "__main__":

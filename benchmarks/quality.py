@@ -112,14 +112,14 @@ def render(rows):
 
 Beam {BEAM_SIZE}, length penalty 0.6. Nothing was chosen by a test set: weights are the average of
 the last evaluated checkpoints, or the best of them by greedy BLEU on the validation set where that
-is better. Trained on: {"; ".join(machines)}. Minutes are those of the updates alone.
+is better. Trained and scored on: {"; ".join(machines)}. Minutes are those of the updates alone.
 
 To train a row, and to score it again:
 
-    python -m training train RECIPE --data DIR --set train.seed=SEED
-    python -m benchmarks.quality runs/RECIPE --data DIR
+    python -m training train RECIPE --data DIR --run runs/RECIPE.SEED --set train.seed=SEED
+    python -m benchmarks.quality runs/RECIPE.SEED --data DIR
 
-`…_inner_dropout` is the recipe without it and `--set model.overrides.inner_dropout=0.3`.
+`…_inner_dropout` is the recipe without it, `--set model.overrides.inner_dropout=0.3 name=NAME`.
 
 {markdown_table(HEADER, cells)}
 

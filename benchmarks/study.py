@@ -26,14 +26,7 @@ def trained(recipe, data, run):
         ValueError: the directory belongs to another recipe.
         subprocess.CalledProcessError: the training failed; it has said why.
     """
-    from training.recipe import load_recipe
-
-    started = run / "recipe.toml"
-    if started.exists() and load_recipe(started) != recipe:
-        raise ValueError(
-            f"{run}: belongs to another recipe; expected the one of this study. Received a run "
-            "with other settings. Remove it, or name another directory with --runs."
-        )
+    check(recipe, run)
     if (run / "final").exists():
         return run / "final"
     if (run / "log.csv").exists():
@@ -44,6 +37,22 @@ def trained(recipe, data, run):
         file.write_text(recipe.to_toml(), encoding="utf-8")
         command("training", "train", file, "--data", data, "--run", run)
     return run / "final"
+
+
+def check(recipe, run):
+    """Raises a ValueError when a run was started with another recipe; there may be none yet."""
+    from training.recipe import load_recipe
+
+    started = run / "recipe.toml"
+    if not started.exists() or load_recipe(started) == recipe:
+        return
+    expected = recipe.to_toml().splitlines()
+    found = load_recipe(started).to_toml().splitlines()
+    differences = ", ".join(line for line in found if line not in expected and line[:1] != "#")
+    raise ValueError(
+        f"{run}: belongs to another recipe; expected the one of this study. Received a run with "
+        f"{differences}. Remove it, or name another directory with --runs."
+    )
 
 
 def exported(checkpoint, bundle, *options):
@@ -91,7 +100,7 @@ def with_budget(recipe, options, vocabulary):
             batch_tokens=options.batch_tokens,
             seed=options.seed,
             schedule="cosine",
-            warmup_steps=min(settings.warmup_steps, steps // 4),
+            warmup_steps=max(1, min(settings.warmup_steps, steps // 4)),
             evaluate_every=max(steps // 8, 1),
             save_every=max(steps // 16, 1),
             patience=0,
@@ -112,12 +121,31 @@ def arguments_of(name, description, steps):
         "--only",
         nargs="+",
         metavar="NAME",
-        help="rows whose names contain one; so two processes can share the work",
+        help="rows whose names contain one; two processes may share the work if none is in both",
     )
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / f"{name}.md")
     return parser
 
 
-def wanted(name, options):
-    """Whether `--only` asks for the row of this name."""
-    return not options.only or any(part in name for part in options.only)
+def wanted(names, options):
+    """The names that `--only` asks for, all of them without it.
+
+    Raises:
+        SystemExit: a part of `--only` is in no name.
+    """
+    for part in options.only or ():
+        if not any(part in name for name in names):
+            raise SystemExit(f"--only {part}: no row is called so; there are {', '.join(names)}")
+    return [name for name in names if not options.only or any(p in name for p in options.only)]
+
+
+def cores():
+    """CPU cores that this process may use: fewer than all under `taskset`."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def write(path, text):
+    """Writes a file that another process sees whole or not at all."""
+    from training.state import write_atomically
+
+    write_atomically(path, lambda file: file.write(text.encode()))

@@ -15,12 +15,15 @@ from benchmarks import machine
 from benchmarks.report import markdown_table
 from benchmarks.study import (
     arguments_of,
+    check,
+    cores,
     exported,
     slug,
     trained,
     training_time,
     wanted,
     with_budget,
+    write,
 )
 
 
@@ -69,8 +72,10 @@ HEADER = (
     "parameters",
     "training tokens/s",
     "training minutes",
+    "cores",
     "decoding tokens/s",
 )
+ROW = "row.json"
 _BATCH_SIZE, _BEAM_SIZE, _ROUNDS = 32, 4, 3
 
 
@@ -111,6 +116,7 @@ def measure(run, bundle, data, recipe):
         "chrf_signature": scores.chrf_signature,
         "parameters": int(translator.manifest.about["parameters"]),
         "train_seconds": seconds,
+        "cores": cores(),
         "train_tokens": int(store.target_lengths.sum()) * steps / batches,
         "decode_rate": _decoding_rate(translator, sources),
     }
@@ -137,6 +143,7 @@ def render(rows, options):
             f"{row['parameters']:,}",
             f"{row['train_tokens'] / row['train_seconds']:,.0f}",
             f"{row['train_seconds'] / 60:.0f}",
+            str(row["cores"]),
             f"{row['decode_rate']:,.0f}",
         )
         for variant in VARIANTS
@@ -165,20 +172,25 @@ def main(arguments=None):
     parser.add_argument("--vocabulary", type=int, default=8000)
     options = parser.parse_args(arguments)
 
-    rows = {}
+    names = wanted([variant.name for variant in VARIANTS], options)
     for variant in VARIANTS:
-        run = options.runs / variant.slug
-        file = run / "row.json"
-        if wanted(variant.name, options) and not file.exists():
+        run, recipe = options.runs / variant.slug, recipe_of(variant, options)
+        check(recipe, run)
+        if variant.name in names and not (run / ROW).exists():
             print(f"=== {variant.name}", flush=True)
-            recipe = recipe_of(variant, options)
-            checkpoint = trained(recipe, options.data, run)
-            bundle = exported(checkpoint, run / "bundle")
-            file.write_text(json.dumps(measure(run, bundle, options.data, recipe), indent=1))
-        if file.exists():
-            rows[variant.slug] = json.loads(file.read_text())
-            options.output.write_text(render(rows, options), encoding="utf-8")
-    print(f"{len(rows)} of {len(VARIANTS)} rows in {options.output}")
+            bundle = exported(trained(recipe, options.data, run), run / "bundle")
+            row = measure(run, bundle, options.data, recipe)
+            write(run / ROW, json.dumps(row, indent=1))
+            report(options)
+    report(options)
+
+
+def report(options):
+    """Writes the table of all rows that are there, whichever process made them."""
+    files = {variant.slug: options.runs / variant.slug / ROW for variant in VARIANTS}
+    rows = {slug: json.loads(file.read_text()) for slug, file in files.items() if file.exists()}
+    write(options.output, render(rows, options))
+    print(f"{len(rows)} of {len(VARIANTS)} rows in {options.output}", flush=True)
 
 
 if __name__ == "__main__":

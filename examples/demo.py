@@ -94,7 +94,7 @@ def main():
     """Runs all steps and says how long they took."""
     started = time.perf_counter()
     HOME.mkdir(parents=True, exist_ok=True)
-    print("A model that comes with the package:", flush=True)
+    print("A model that comes with the package:")
     show("ko-en", GREETINGS)
     print("\nAnd now one that you train yourself, on an embedded phrasebook:", flush=True)
     train()

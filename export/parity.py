@@ -12,29 +12,23 @@ from keras import ops
 
 from serving.manifest import DecodingDefaults
 
-# The largest absolute difference allowed, by precision and family:
+# The largest absolute difference allowed in float32, by family:
 #   state      entries of the state after `encode`
 #   logits     of each step, fed the tokens of a known translation
 #   attention  of such steps, and of whole translations
 #   scores     of whole translations
-# float32 tolerances are about ten times the largest of what models trained on Multi30k showed; for
-# a tensor whose standard deviation is above 1 they are multiplied by it. int8 tolerances are always
-# in standard deviations of Keras's tensor, about five times what was seen: they catch a wrong scale
-# or axis, and leave it to BLEU whether int8 is good enough.
+# These are about ten times the largest of what models trained on Multi30k showed; for a tensor
+# whose standard deviation is above 1 they are multiplied by it.
 TOLERANCES = {
-    "float32": {
-        "seq2seq": {"state": 7e-5, "logits": 8e-5, "scores": 1e-4},
-        "bahdanau": {"state": 2e-5, "logits": 1.2e-4, "attention": 2e-5, "scores": 1.5e-4},
-        "luong": {"state": 2e-5, "logits": 1.2e-4, "attention": 2.5e-5, "scores": 3e-4},
-        "transformer": {"state": 4e-5, "logits": 1e-4, "attention": 6e-6, "scores": 1.5e-4},
-    },
-    "int8": {
-        "seq2seq": {"state": 0.2, "logits": 0.4},
-        "bahdanau": {"state": 0.6, "logits": 0.6, "attention": 2.5},
-        "luong": {"state": 1.3, "logits": 1.0, "attention": 5.0},
-        "transformer": {"state": 0.6, "logits": 0.6, "attention": 6.0},
-    },
+    "seq2seq": {"state": 7e-5, "logits": 8e-5, "scores": 1e-4},
+    "bahdanau": {"state": 2e-5, "logits": 1.2e-4, "attention": 2e-5, "scores": 1.5e-4},
+    "luong": {"state": 2e-5, "logits": 1.2e-4, "attention": 2.5e-5, "scores": 3e-4},
+    "transformer": {"state": 4e-5, "logits": 1e-4, "attention": 6e-6, "scores": 1.5e-4},
 }
+# int8: what the mean difference may be, in standard deviations of Keras's tensor (seen: 0.001 to
+# 0.03; single entries were off by up to 1.3). It catches a tensor whose scales or axes are wrong,
+# and leaves it to BLEU whether int8 is good enough.
+INT8_TOLERANCE = 0.1
 NOISE = 3e-5  # about ten times what float32 kernels differ by
 _TRIALS = 48
 _IMPOSSIBLE = -1e7  # any score below belongs to a hypothesis that does not exist
@@ -44,13 +38,12 @@ class ParityError(ValueError):
     """An export that does not compute what Keras computes."""
 
 
-def tolerances(family, precision="float32"):
-    """The largest differences allowed; a family of somebody's own gets the loosest of each kind."""
-    known = TOLERANCES[precision]
-    if family in known:
-        return known[family]
-    kinds = {kind for row in known.values() for kind in row}
-    return {kind: max(row.get(kind, 0.0) for row in known.values()) for kind in kinds}
+def tolerances(family):
+    """The largest float32 differences; a family of somebody's own gets the loosest of each kind."""
+    if family in TOLERANCES:
+        return TOLERANCES[family]
+    kinds = {kind for row in TOLERANCES.values() for kind in row}
+    return {kind: max(row.get(kind, 0.0) for row in TOLERANCES.values()) for kind in kinds}
 
 
 @dataclass(frozen=True)

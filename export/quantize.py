@@ -40,27 +40,35 @@ def quantize(model):
     return drop_unused(model)
 
 
-def scales(matrix, axis):
-    """What one step of int8 stands for, so that no CPU's sums overflow.
+def scales(matrix, axis, summed=True):
+    """What one step of int8 stands for.
 
     CPUs without VNNI instructions (x86 before 2019, many laptops after it) add the products of two
-    neighbours in 16 bits, and cut what does not fit. Two neighbours in a column of at most 128
-    together, times activations of at most 255, do fit; so the int8 graphs give on those CPUs what
-    they give on others. Weights keep about 7.5 of their 8 bits.
+    neighbours in 16 bits, and cut what does not fit. If two neighbouring weights sum to at most 128
+    in magnitude, their products with activations of at most 255 do fit, and the int8 graph gives on
+    those CPUs what it gives on others. Such weights keep about 7.5 of their 8 bits.
 
     Args:
         matrix: float32 `(rows, columns)`.
         axis: 1 for a scale for each column, 0 for each row; products sum along the other one.
+        summed: whether there are such products, or only rows that are looked up.
 
     Returns:
         float32 `(columns,)` or `(rows,)`.
     """
     along = 1 - axis
+    largest = np.abs(matrix).max(along)
+    if summed:
+        largest = np.maximum(largest, np.abs(_pairs(matrix, along)).max(along))
+    return np.maximum(largest, 1e-9) / np.float32(127)
+
+
+def _pairs(matrix, along):
+    """Sums of neighbours along an axis: of the first two, the next two, …"""
     padding = [(0, matrix.shape[along] % 2 if at == along else 0) for at in (0, 1)]
     padded = np.pad(matrix, padding)
     first, second = (padded.take(range(at, padded.shape[along], 2), along) for at in (0, 1))
-    largest = np.maximum(np.abs(matrix).max(along), np.abs(first + second).max(along))
-    return np.maximum(largest, 1e-9) / np.float32(127)
+    return first + second
 
 
 class _Weights:
@@ -71,6 +79,7 @@ class _Weights:
         self.constants = {}
         self.transposed = {}  # name of a transposed constant → name of the constant
         self.selections = {}  # gathered rows or columns → what products read
+        self.summed = set()  # constants that products read, be it transposed or in part
         self._quantized = {}
         for graph in graphs(model.graph):
             self.constants |= {tensor.name: tensor for tensor in graph.initializer}
@@ -92,6 +101,8 @@ class _Weights:
             return readers == products != [] and name not in returned
 
         for node in nodes:
+            if node.op_type == "MatMul":
+                self.summed.add(self.transposed.get(node.input[1], node.input[1]))
             if node.op_type != "Gather" or not self.is_matrix(node.input[0]):
                 continue
             name, axis = node.output[0], _axis(node)
@@ -100,6 +111,7 @@ class _Weights:
             if turned:
                 name = readers[0].output[0]
             if only_weight(name) and axis == (0 if turned else 1):
+                self.summed.add(node.input[0])
                 self.selections[node.output[0]] = self.selections[name] = name
 
     def is_matrix(self, name):
@@ -110,7 +122,7 @@ class _Weights:
         """Names of the int8 form of a matrix and of its scales, one an entry of `axis`."""
         if (name, axis) not in self._quantized:
             matrix = numpy_helper.to_array(self.constants[name])
-            scale = scales(matrix, axis)
+            scale = scales(matrix, axis, name in self.summed)
             rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis))
             each = ("row", "column")[axis]
             made = {

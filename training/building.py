@@ -8,9 +8,13 @@ from training.losses import LabelSmoothedCrossEntropy, RDropCrossEntropy
 from training.recipe import ConfigError, Recipe
 from training.schedules import InverseSquareRoot, Noam
 
-# Paths of matrices that are tables or rows of vectors, not maps from features to features: Muon
-# leaves them, as it leaves embeddings, to Adam.
-_ADAM_ONLY = (r"^[^/]+/output/kernel$", r"/positions$", r"/bias$")
+# Paths of matrices that are no maps from features to features, but logits, tables, or vectors: Muon
+# leaves them, as it leaves embeddings, to Adam. A model of your own that calls its last layer
+# `output` gets the same.
+_ADAM_ONLY = (
+    *(r"^[^/]+/output/kernel$", r"/positions$", r"/locations$"),
+    *(r"/center_output/kernel$", r"/bias$"),
+)
 
 
 def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
@@ -36,12 +40,11 @@ def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
             )
         rate = Noam(config.width, settings.warmup_steps, scale=rate)
     elif settings.schedule == "cosine":
-        warmup_steps = min(settings.warmup_steps, settings.steps - 1)
         rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=rate / (warmup_steps + 1),  # not 0: the first update counts
-            decay_steps=settings.steps - warmup_steps,
+            initial_learning_rate=rate / (settings.warmup_steps + 1),  # not 0: each update counts
+            decay_steps=settings.steps - settings.warmup_steps,
             warmup_target=rate,
-            warmup_steps=warmup_steps,
+            warmup_steps=settings.warmup_steps,
         )
     clip_norm = settings.clip_norm or None
     if settings.optimizer == "muon":

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import zoo
+from serving.pretrained import find_bundle
 from serving.rows import end_row, pad
 from serving.tokenizer import load_tokenizers
 from training.scoring import (
@@ -108,7 +109,8 @@ def evaluate(
     """Scores a checkpoint with Keras, or an exported bundle with onnxruntime.
 
     Args:
-        path: a checkpoint directory, or a bundle (it has a manifest.json).
+        path: a checkpoint directory, or a bundle (it has a manifest.json), be it by the name of
+            a model of the package.
         sources, references: aligned sentences.
         beam_size: hypotheses kept while searching; 1 is greedy search.
         length_penalty: exponent of the length in a hypothesis's score.
@@ -120,7 +122,7 @@ def evaluate(
     Raises:
         ValueError: the path is neither, or the lines do not fit together.
     """
-    path = Path(path)
+    path = find_bundle(path)
     check_aligned("evaluate", sources, references)
     options = {"beam_size": beam_size, "length_penalty": length_penalty, "batch_size": batch_size}
     if (path / "manifest.json").is_file():

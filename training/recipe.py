@@ -158,7 +158,7 @@ class TrainRecipe:
         "highest learning rate; with noam the factor on the curve", 0.001, above=0.0
     )
     schedule: str = key(
-        "course of the learning rate; cosine falls to 0 at the last update",
+        "course of the learning rate; cosine falls towards 0 at the last update",
         "inverse_square_root",
         choices=("constant", "inverse_square_root", "noam", "cosine"),
     )
@@ -313,4 +313,10 @@ def _contradictions(recipe: Recipe) -> list[str]:
         for part in ("train", "valid")
         if not getattr(recipe.data, part)
     ]
+    train = recipe.train
+    if train.schedule == "cosine" and train.warmup_steps >= train.steps:
+        problems.append(
+            "train.warmup_steps leaves no update to fall; expected less than train.steps, which is "
+            f"{train.steps}, with cosine. Received {train.warmup_steps}. Lower it, or train longer."
+        )
     return problems

@@ -2,18 +2,18 @@
 
 from dataclasses import asdict, dataclass
 
-from export.parity import NOISE, TOLERANCES
+from export.parity import INT8_TOLERANCE, NOISE, TOLERANCES
 
 OK, FAILED, INFORMATION = "ok", "FAILED", "information"
 COLUMNS = ("artefact", "precision", "compared", "largest", "mean", "tolerance", "verdict")
 
 _LEGEND = f"""\
-Largest and mean are absolute differences from Keras. A tolerance is a limit for the largest: for
-float32 a number, times the standard deviation of Keras's tensor where that is above 1; for int8 a
-multiple of that standard deviation. Token ids must be equal but for ties, where noise of {NOISE} on
-Keras's logits gives the other translation too. The ONNX probe is a second conversion of the same
-model, which shows the state of the encoder and every step while it is fed Keras's greedy
-translations; the files must hold its weights bit for bit.
+Largest and mean are absolute differences from Keras. The tolerance of float32 is for the largest:
+a number, times the standard deviation of Keras's tensor where that is above 1; that of int8 is for
+the mean: {INT8_TOLERANCE:g} standard deviations. Token ids must be equal but for ties, where noise
+of {NOISE} on Keras's logits gives the other translation too. The ONNX probe is a second conversion
+of the same model, which shows the state of the encoder and every step while it is fed Keras's
+greedy translations; the files must hold its weights bit for bit.
 """
 
 
@@ -27,7 +27,7 @@ class Finding:
         compared: which tensors, translations or properties.
         verdict: `OK`, `FAILED`, or `INFORMATION` where nothing is demanded.
         largest, mean: absolute differences of numbers; None where things are only counted.
-        tolerance: most that `largest` may be, or None.
+        tolerance: most that `largest` may be, in int8 `mean`; or None.
         detail: counts and remarks.
         problem: what is wrong, a sentence; "" if nothing is.
     """
@@ -116,7 +116,7 @@ def to_json(findings, comparisons, measured):
     return {
         "findings": [finding.to_dict() for finding in findings],
         "comparisons": [item.to_dict() for item in comparisons],
-        "tolerances": TOLERANCES,
+        "tolerances": {"float32": TOLERANCES, "int8": INT8_TOLERANCE},
         "noise": NOISE,
         **{name: report.to_dict() for name, report in measured.items()},
     }

@@ -3,7 +3,7 @@
 import numpy as np
 
 from export.gate.findings import FAILED, OK, Finding, counted
-from export.parity import Difference, tolerances
+from export.parity import INT8_TOLERANCE, Difference, tolerances
 from export.probe import ATTENTION, LOGITS, STATE, KerasProbe, Probe, teacher_rows
 
 PROBE = "ONNX probe"
@@ -70,7 +70,7 @@ def _real(name, pair, mask):
 
 def _findings(tensors, family, precision):
     findings, empty = [], []
-    allowed = tolerances(family, precision)
+    limits = tolerances(family)
     for name, pairs in tensors.items():
         what = f"state {name.removeprefix(STATE)}" if name.startswith(STATE) else f"step {name}"
         mismatch = next(filter(None, (_mismatch(*pair) for pair in pairs)), "")
@@ -81,7 +81,8 @@ def _findings(tensors, family, precision):
             empty.append(name.removeprefix(STATE))
         else:
             kind = "state" if name.startswith(STATE) else name
-            findings.append(measure(what, precision, pairs, allowed.get(kind, 0.0)))
+            tolerance = INT8_TOLERANCE if precision == "int8" else limits.get(kind, 0.0)
+            findings.append(measure(what, precision, pairs, tolerance))
     if empty:
         what = f"state {', '.join(empty)}"
         findings.append(counted(PROBE, precision, what, len(empty), [], "empty, as in Keras"))
@@ -105,22 +106,25 @@ def measure(what, precision, pairs, tolerance):
 
     Args:
         what: its name.
-        precision: "float32": the tolerance is a difference, times the standard deviation where
-            that is above 1; "int8": it is a multiple of the standard deviation.
+        precision: "float32": the tolerance is for the largest difference, and is multiplied by the
+            standard deviation where that is above 1; "int8": it is for the mean difference, in
+            standard deviations.
         pairs: list of `(expected, received)`, arrays of equal shapes.
         tolerance: see `precision`. Integers and booleans must be equal.
     """
     spread = float(np.std(np.concatenate([np.ravel(expected) for expected, _ in pairs])))
-    limit = tolerance * (max(spread, 1.0) if precision == "float32" else spread)
+    total = Difference.total(Difference.between(*pair) for pair in pairs)
+    judged, limit = "largest", tolerance * max(spread, 1.0)
     if pairs[0][0].dtype.kind in "biu":
         limit = 0.0
-    total = Difference.total(Difference.between(*pair) for pair in pairs)
+    elif precision == "int8":
+        judged, limit = "mean", tolerance * spread
     numbers = total.largest, total.mean, limit
-    if total.largest <= limit:
+    if getattr(total, judged) <= limit:
         return Finding(PROBE, precision, what, OK, *numbers)
     problem = (
         f"{PROBE}, {precision}: {what} differs by {total.largest:.2g} (mean {total.mean:.2g}); "
-        f"expected at most {limit:.2g}."
+        f"expected at most {limit:.2g}{' in the mean' if judged == 'mean' else ''}."
     )
     if precision == "int8":
         problem += " Leave out --valid for a bundle without int8."

@@ -78,15 +78,44 @@ def test_variants_have_names_of_their_own():
     assert len(set(slugs)) == len(slugs) == 22
 
 
+def test_bottleneck_reports_what_is_there(tmp_path, monkeypatch):
+    bins = [
+        {"low": 5, "high": 10, "words": 7.0, "sentences": 9, "bleu": 12.3, "interval": 1.5},
+        {"low": 60, "high": None, "words": 66.0, "sentences": 8, "bleu": 3.2, "interval": 0.5},
+    ]
+    attended = SimpleNamespace(attention=np.full((3, 4), 0.25))
+    stubs = {
+        "write_corpora": lambda *_: None,
+        "long_sentence": lambda _: "a text",
+        "trained": lambda _recipe, _data, run: run.mkdir(parents=True),
+        "exported": lambda _checkpoint, bundle: bundle,
+        "measure": lambda *_: bins,
+        "look": lambda bundle, _: None if "seq2seq" in str(bundle) else attended,
+        "training_time": lambda _: (7, 90.0),
+    }
+    for name, stub in stubs.items():
+        monkeypatch.setattr(bottleneck, name, stub)
+    output = tmp_path / "report.md"
+    options = ["--data", ".", "--runs", tmp_path / "runs", "--images", tmp_path, "--output", output]
+    bottleneck.main([*map(str, options), "--only", "Seq2Seq"])
+    assert "| 5–9 | 9 | 12.3 ± 1.5 |" in output.read_text()
+    assert (tmp_path / "bottleneck.png").exists()
+    assert not (tmp_path / "bottleneck_attention.png").exists()
+    bottleneck.main([*map(str, options), "--only", "local"])
+    assert "| 60 and more | 8 | 3.2 ± 0.5 | 3.2 ± 0.5 |" in output.read_text()
+    assert (tmp_path / "bottleneck_attention.png").exists()
+
+
 def test_rows_are_rendered_in_the_order_of_the_variants():
     row = {
         "bleu": 31.234, "chrf": 55.0, "parameters": 2_000_000, "train_tokens": 6e5,
-        "train_seconds": 120.0, "decode_rate": 9876.5, "bleu_signature": "b", "chrf_signature": "c",
+        "train_seconds": 120.0, "cores": 1, "decode_rate": 9876.5,
+        "bleu_signature": "b", "chrf_signature": "c",
     }  # fmt: skip
     rows = {name: row for name in ("transformer-pre-norm", "bahdanau")}
     text = variants.render(rows, OPTIONS)
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert lines[2] == "| Bahdanau | 31.23 | 55.00 | 2,000,000 | 5,000 | 2 | 9,876 |"
+    assert lines[2] == "| Bahdanau | 31.23 | 55.00 | 2,000,000 | 5,000 | 2 | 1 | 9,876 |"
     assert lines[3].startswith("| Transformer, pre-norm |")
 
 
@@ -105,7 +134,7 @@ def test_runs_are_started_resumed_or_left(tmp_path, monkeypatch):
     (run / "final").mkdir()
     assert study.trained(recipe, tmp_path, run) == run / "final"
     assert len(calls) == 2
-    with pytest.raises(ValueError, match="belongs to another recipe"):
+    with pytest.raises(ValueError, match=r'another recipe.* preset = "luong_tiny"'):
         study.trained(load_recipe("luong_small"), tmp_path, run)
 
 
@@ -114,8 +143,10 @@ def test_rows_can_be_chosen_by_a_part_of_their_names():
     all_rows = parser.parse_args(["--data", "d"])
     some = parser.parse_args(["--data", "d", "--only", "Luong", "Seq"])
     names = ["Seq2Seq", "Bahdanau", "Luong, global"]
-    assert [study.wanted(name, all_rows) for name in names] == [True] * 3
-    assert [study.wanted(name, some) for name in names] == [True, False, True]
+    assert study.wanted(names, all_rows) == names
+    assert study.wanted(names, some) == ["Seq2Seq", "Luong, global"]
+    with pytest.raises(SystemExit, match="--only Luonk: no row is called so; there are Seq2Seq"):
+        study.wanted(names, parser.parse_args(["--data", "d", "--only", "Luonk"]))
 
 
 def test_training_time_is_that_of_the_last_evaluation(tmp_path):

@@ -43,15 +43,21 @@ def test_optimizer_follows_the_recipe():
     assert schedule.get_config() == {"peak": 0.001, "warmup_steps": 500}
 
 
-@pytest.mark.parametrize("preset", ["transformer_tiny", "luong_tiny", "bahdanau_tiny"])
-def test_muon_updates_matrices_and_leaves_tables_to_adam(preset):
+@pytest.mark.parametrize(
+    ("preset", "changes"),
+    [
+        ("transformer_tiny", {"positions": "learned"}),
+        ("luong_tiny", {"score": "location", "window": "local_p"}),
+        ("bahdanau_tiny", {}),
+    ],
+)
+def test_muon_updates_matrices_and_leaves_tables_to_adam(preset, changes):
     class Tokenizer:
-        vocabulary_size = 16
+        vocabulary_size = 17  # no other size is 17
 
-    changes = ["train.optimizer=muon", f"model.preset={preset}", "train.clip_norm=0.5"]
-    if preset == "transformer_tiny":
-        changes.append("model.overrides.positions=learned")
-    model = build_model(load_recipe("luong_tiny", changes), (Tokenizer, Tokenizer))
+    settings = ["train.optimizer=muon", f"model.preset={preset}", "train.clip_norm=0.5"]
+    settings += [f"model.overrides.{name}={value}" for name, value in changes.items()]
+    model = build_model(load_recipe("luong_tiny", settings), (Tokenizer, Tokenizer))
     optimizer, variables = model.optimizer, model.trainable_variables
     assert isinstance(optimizer, keras.optimizers.Muon)
     assert (optimizer.global_clipnorm, optimizer.weight_decay) == (0.5, None)
@@ -62,11 +68,12 @@ def test_muon_updates_matrices_and_leaves_tables_to_adam(preset):
     }
     by_adam = {v.path for v in variables if len(v.shape) == 2} - by_muon
     # "luong/output/kernel" makes logits; "…/self_attention/output/kernel" maps features
-    tables = ("embeddings", "positions", "bias", f"{model.name}/output/kernel")
-    assert all(path.endswith(tables) for path in by_adam)
-    assert all(path.endswith("kernel") for path in by_muon)
-    assert not any(path.endswith(tables) for path in by_muon)
-    assert len(by_muon) >= 8
+    tables = ("embeddings", "positions", "locations", "bias", "/center_output/kernel")
+    assert all(path.endswith((*tables, f"{model.name}/output/kernel")) for path in by_adam)
+    shapes = {v.path: v.shape for v in variables if v.path in by_muon}
+    assert len(shapes) >= 8
+    assert all(path.endswith("kernel") for path in shapes)
+    assert not any({1, Tokenizer.vocabulary_size} & set(shape) for shape in shapes.values())
 
 
 def test_r_drop_is_a_loss_of_its_own():
@@ -93,10 +100,9 @@ def test_cosine_rises_to_the_highest_rate_and_ends_at_zero():
     rates = [float(schedule(step)) for step in range(13)]
     assert rates[:5] == pytest.approx([0.0002, 0.0004, 0.0006, 0.0008, 0.001])
     assert rates[8] == pytest.approx(0.0005)
-    assert rates[12] == pytest.approx(0.0, abs=1e-9)
-    # a recipe cut short, as --set train.steps=1 does, still has a rate
-    short = build_optimizer(load_recipe("luong_tiny", [*changes[:2], "train.steps=1"]), None)
-    assert float(short.learning_rate) == pytest.approx(0.001)
+    assert 0 < rates[11] < 0.00005  # the last update
+    with pytest.raises(ConfigError, match=r"train\.warmup_steps leaves no update.* Lower it"):
+        load_recipe("luong_tiny", [*changes, "train.steps=4"])
 
 
 @pytest.mark.parametrize("change", ["model.preset=luong_tinny", "model.overrides.drop=0.1"])
