@@ -16,9 +16,9 @@ from pathlib import Path
 HOME = Path("runs/demo")
 RUN, DATA, BUNDLE = HOME / "training", HOME / "data", HOME / "bundle"
 GREETINGS = (
-    "안녕하세요, 만나서 반갑습니다.",
-    "오늘 날씨가 좋네요.",
-    "이 함수는 목록을 반환합니다.",
+    "그녀는 책을 읽고 있다.",
+    "내일 아침 일곱 시에 깨워 줘.",
+    "이 함수는 문자열의 리스트를 반환합니다.",
 )
 SENTENCE = "나는 오늘 아침에 사과를 먹었다"
 NUM_SHOWN = 8

@@ -276,11 +276,8 @@ def _models(_) -> None:
     for name, directory in pretrained_models().items():
         manifest = Manifest.read(directory, verify=False)
         size = sum(file.bytes for file in manifest.files.values())
-        about = manifest.about
-        print(
-            f"{name:<8}{size / 1e6:4.1f} MB  {', '.join(manifest.precisions)}  "
-            f"{about.get('scores', '')}  {about.get('licence', '')}"
-        )
+        print(f"{name:<8}{size / 1e6:4.1f} MB  {', '.join(manifest.precisions)}  {directory}")
+    print("Scores, limits and licence: README.md there, or `python -m serving info NAME`")
 
 
 if __name__ == "__main__":
