@@ -46,26 +46,19 @@ def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
             warmup_target=rate,
             warmup_steps=settings.warmup_steps,
         )
-    clip_norm = settings.clip_norm or None
+    common = {"epsilon": settings.epsilon, "global_clipnorm": settings.clip_norm or None}
     if settings.optimizer == "muon":
         # Jordan et al. 2024, with the scale of Liu et al. 2025, under which Adam's rates fit
         return keras.optimizers.Muon(
             rate,
             adam_beta_1=settings.beta_1,
             adam_beta_2=settings.beta_2,
-            epsilon=settings.epsilon,
             weight_decay=None,
             adam_weight_decay=None,
             exclude_layers=list(_ADAM_ONLY),
-            global_clipnorm=clip_norm,
+            **common,
         )
-    return keras.optimizers.Adam(
-        rate,
-        beta_1=settings.beta_1,
-        beta_2=settings.beta_2,
-        epsilon=settings.epsilon,
-        global_clipnorm=clip_norm,
-    )
+    return keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2, **common)
 
 
 def build_loss(recipe: Recipe) -> keras.losses.Loss:
