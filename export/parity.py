@@ -29,6 +29,9 @@ TOLERANCES = {
 # 0.03; single entries were off by up to 1.3). It catches a tensor whose scales or axes are wrong,
 # and leaves it to BLEU whether int8 is good enough.
 INT8_TOLERANCE = 0.1
+# int8: how far a weight may be from the one it stands for, in shares of the largest weight of its
+# row or column. That is 63 steps at least, where two neighbours share the 127; 126 halves of one.
+INT8_ROUNDING = 1 / 125
 NOISE = 3e-5  # about ten times what float32 kernels differ by
 _TRIALS = 48
 _IMPOSSIBLE = -1e7  # any score below belongs to a hypothesis that does not exist

@@ -5,6 +5,8 @@ well as the narrow ones it was merged from. Activations are quantised as the gra
 scale for each tensor: what a row comes to depends, a little, on the rows that share its batch.
 """
 
+import itertools
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
@@ -123,18 +125,46 @@ class _Weights:
         if (name, axis) not in self._quantized:
             matrix = numpy_helper.to_array(self.constants[name])
             scale = scales(matrix, axis, name in self.summed)
-            rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis))
-            each = ("row", "column")[axis]
-            made = {
-                f"{name}_int8_by_{each}": rounded.astype("int8"),
-                f"{name}_scale_by_{each}": scale,
-            }
-            for new_name, array in made.items():
+            rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis)).astype("int8")
+            names = _stored(name, axis)
+            for new_name, array in zip(names, (rounded, scale), strict=True):
                 tensor = numpy_helper.from_array(array, new_name)
                 self._model.graph.initializer.append(tensor)
                 self.constants[new_name] = tensor
-            self._quantized[name, axis] = tuple(made)
+            self._quantized[name, axis] = names
         return self._quantized[name, axis]
+
+
+def _stored(name, axis):
+    """What the int8 form of a matrix and its scales are called."""
+    each = ("row", "column")[axis]
+    return f"{name}_int8_by_{each}", f"{name}_scale_by_{each}"
+
+
+def rounding_errors(model, quantized):
+    """How far the int8 weights are from those they stand for.
+
+    Args:
+        model: the float32 graph.
+        quantized: what `quantize` made of it, or the same from a file.
+
+    Returns:
+        A dict from the name of each int8 matrix to float32 `(rows, columns)`: absolute differences
+        in shares of the largest weight of the row or column that has the scale.
+    """
+    before, after = (
+        {tensor.name: tensor for graph in graphs(item.graph) for tensor in graph.initializer}
+        for item in (model, quantized)
+    )
+    found = {}
+    for name, axis in itertools.product(before, (0, 1)):
+        int8, scale = (after.get(stored) for stored in _stored(name, axis))
+        if int8 is not None:
+            matrix, int8, scale = map(numpy_helper.to_array, (before[name], int8, scale))
+            largest = np.abs(matrix).max(1 - axis, keepdims=True)
+            error = np.abs(matrix - int8 * np.expand_dims(scale, 1 - axis))
+            found[_stored(name, axis)[0]] = error / np.maximum(largest, 1e-9)
+    return found
 
 
 def _replace(node, weights):

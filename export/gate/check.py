@@ -6,7 +6,7 @@ from pathlib import Path
 from export import artefacts, parity
 from export.gate.files import compare_saved_signature, compare_signature, compare_weights, weights
 from export.gate.findings import Finding
-from export.gate.tensors import compare_tensors, probe_batches
+from export.gate.tensors import compare_rounding, compare_tensors, probe_batches
 from export.gate.texts import compare_int8_texts, compare_shortlist_texts, compare_texts
 from export.gate.translations import compare_translations, int8_findings, translation_findings
 from export.golden import source_rows
@@ -135,6 +135,8 @@ def _compare_probes(model, opened, batches):
     if INT8_GRAPH in opened.graphs:
         probes["int8"] = quantize(probes["float32"])
     findings = compare_tensors(model, probes, batches)
+    if "int8" in probes:
+        findings.append(compare_rounding(**probes))
     expected = {precision: weights(graph) for precision, graph in probes.items()}
     for name in opened.graphs:
         precision = _precision(name)

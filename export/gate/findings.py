@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from export.parity import INT8_TOLERANCE, NOISE, TOLERANCES
+from export.parity import INT8_ROUNDING, INT8_TOLERANCE, NOISE, TOLERANCES
 
 OK, FAILED, INFORMATION = "ok", "FAILED", "information"
 COLUMNS = ("artefact", "precision", "compared", "largest", "mean", "tolerance", "verdict")
@@ -10,8 +10,9 @@ COLUMNS = ("artefact", "precision", "compared", "largest", "mean", "tolerance", 
 _LEGEND = f"""\
 Largest and mean are absolute differences from Keras. The tolerance of float32 is for the largest:
 a number, times the standard deviation of Keras's tensor where that is above 1; that of int8 is for
-the mean: {INT8_TOLERANCE:g} standard deviations. Token ids must be equal but for ties, where noise
-of {NOISE} on Keras's logits gives the other translation too. The ONNX probe is a second conversion
+the mean: {INT8_TOLERANCE:g} standard deviations; its weights are compared in shares of the largest
+of their row or column. Token ids must be equal but for ties, where noise of {NOISE} on Keras's
+logits gives the other translation too. The ONNX probe is a second conversion
 of the same model, which shows the state of the encoder and every step while it is fed Keras's
 greedy translations; the files must hold its weights bit for bit.
 """
@@ -116,7 +117,11 @@ def to_json(findings, comparisons, measured):
     return {
         "findings": [finding.to_dict() for finding in findings],
         "comparisons": [item.to_dict() for item in comparisons],
-        "tolerances": {"float32": TOLERANCES, "int8": INT8_TOLERANCE},
+        "tolerances": {
+            "float32": TOLERANCES,
+            "int8": INT8_TOLERANCE,
+            "int8 weights": INT8_ROUNDING,
+        },
         "noise": NOISE,
         **{name: report.to_dict() for name, report in measured.items()},
     }

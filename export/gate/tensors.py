@@ -3,8 +3,9 @@
 import numpy as np
 
 from export.gate.findings import FAILED, OK, Finding, counted
-from export.parity import INT8_TOLERANCE, Difference, tolerances
+from export.parity import INT8_ROUNDING, INT8_TOLERANCE, Difference, tolerances
 from export.probe import ATTENTION, LOGITS, STATE, KerasProbe, Probe, teacher_rows
+from export.quantize import rounding_errors
 
 PROBE = "ONNX probe"
 MOST_ROWS, MOST_STEPS = 16, 64  # of the probe, which keeps all logits; the longest row is whole
@@ -58,6 +59,35 @@ def compare_tensors(model, graphs, batches):
         for precision, tensors in gathered.items()
         for finding in _findings(tensors, family, precision)
     ]
+
+
+def compare_rounding(float32, int8):
+    """Whether every int8 weight of a probe is the float32 weight, rounded.
+
+    What one wrong row or column does is lost in the mean of a tensor. Bundles hold these very
+    weights (`export.gate.files.compare_weights`).
+
+    Args:
+        float32, int8: the probes as `onnx.ModelProto`.
+
+    Returns:
+        A `Finding`; differences are in shares of the largest weight of the row or column.
+    """
+    errors = rounding_errors(float32, int8)
+    total = Difference.total(
+        Difference(float(e.max()), float(e.mean()), e.size) for e in errors.values()
+    )
+    numbers = total.largest, total.mean, INT8_ROUNDING
+    what = "weights, rounded"
+    wrong = [name for name, error in errors.items() if not error.max() <= INT8_ROUNDING]
+    if errors and not wrong:
+        return Finding(PROBE, "int8", what, OK, *numbers)
+    problem = (
+        f"{PROBE}, int8: {', '.join(wrong) or 'no matrix'} differs from the float32 weights by "
+        f"{total.largest:.2g} of the largest of a row or column; expected int8 matrices within "
+        f"{INT8_ROUNDING:.2g}. Leave out --valid for a bundle without int8."
+    )
+    return Finding(PROBE, "int8", what, FAILED, *numbers, problem=problem)
 
 
 def _real(name, pair, mask):

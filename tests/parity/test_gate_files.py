@@ -171,6 +171,7 @@ def test_int8_is_measured_and_reported(quick, tmp_path, int8):
         assert share.verdict == "information"
         assert re.fullmatch(r"\d+ of (\d+) equal", share.detail)
         assert verdicts["text ONNX", f"texts as from int8 ids, {beam}"].verdict == "ok"
+    assert verdicts["ONNX probe", "weights, rounded"].verdict == "ok"
     logits = verdicts["ONNX probe", "step logits"]
     exact = next(i for i in found.findings if i.compared == "step logits" and i is not logits)
     assert 10 * exact.largest < logits.largest <= logits.tolerance

@@ -10,7 +10,7 @@ import zoo
 from export import parity
 from export.gate import tensors
 from export.gate.findings import FAILED, OK
-from export.gate.tensors import compare_tensors, measure, probe_batches
+from export.gate.tensors import compare_rounding, compare_tensors, measure, probe_batches
 from export.probe import KerasProbe, Probe, convert_probe, teacher_rows
 from export.quantize import quantize
 from export.rewrites.scopes import graphs
@@ -126,17 +126,43 @@ def test_int8_probe_is_near_and_not_equal(made):
     assert logits.mean < 0.1
 
 
-def damaged(graph, change):
-    """A copy whose largest weight is changed."""
+def damaged(graph, change, kind=""):
+    """A copy whose largest float32 weight, of those with `kind` in their names, is changed."""
     copy = onnx.ModelProto.FromString(graph.SerializeToString())
-    tensor = max(
-        (t for g in graphs(copy.graph) for t in g.initializer if t.data_type == 1),
-        key=lambda t: np.prod(t.dims),
-    )
+    every = (t for g in graphs(copy.graph) for t in g.initializer if t.data_type == 1)
+    tensor = max((t for t in every if kind in t.name), key=lambda t: np.prod(t.dims))
     values = numpy_helper.to_array(tensor).copy()
     change(values)
     tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
     return copy
+
+
+def double_one(values):
+    values[len(values) // 2] *= 2
+
+
+def test_int8_weights_are_the_float32_weights_rounded(made):
+    _, graph = made
+    finding = compare_rounding(graph, quantize(graph))
+    assert finding.verdict == OK
+    assert 0 < finding.mean < 1 / 400 < finding.largest <= finding.tolerance
+
+
+def test_one_wrong_scale_is_seen(made):
+    _, graph = made
+    bad = damaged(quantize(graph), double_one, "_scale_by_")
+    finding = compare_rounding(graph, bad)
+    assert finding.verdict == FAILED
+    assert finding.largest > 0.5
+    [name] = finding.problem.removeprefix("ONNX probe, int8: ").split(" differs")[:1]
+    assert "_int8_by_" in name
+
+
+def test_an_int8_graph_without_int8_weights_is_refused(made):
+    _, graph = made
+    finding = compare_rounding(graph, graph)
+    assert finding.verdict == FAILED
+    assert "no matrix" in finding.problem
 
 
 def test_changed_weights_are_seen_and_every_tensor_is_listed(made):
