@@ -55,10 +55,12 @@ def measure(directory, data):
         size, `signatures`); `speed`, sentences/s of each beam size, one thread, one sentence at a
         time; `examples`, a list of dicts (`set`, `rank`, `source`, `translation`, `reference`).
     """
+    from serving.manifest import Manifest
     from training.evaluate import evaluate
     from training.readers import read_lines
 
     source, target = directory.name.split("-")
+    penalty = Manifest.read(directory).decoding.length_penalty
     scores, examples, first = [], [], None
     for name, path, use in SETS[directory.name]:
         sources, references = (
@@ -66,7 +68,9 @@ def measure(directory, data):
         )
         row = {"set": name, "use": use, "sentences": len(sources), "bleu": [], "chrf": []}
         for beam_size in BEAM_SIZES:
-            found = evaluate(directory, sources, references, beam_size=beam_size)
+            found = evaluate(
+                directory, sources, references, beam_size=beam_size, length_penalty=penalty
+            )
             print(f"{directory.name}, {name}, beam {beam_size}:", *found.lines(), sep="\n  ")
             row["bleu"].append(found.bleu)
             row["chrf"].append(found.chrf)
@@ -120,7 +124,7 @@ def speed(directory, sources):
 def card(directory, found):
     """A model's card in Markdown."""
     manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
-    about, name = manifest["about"], directory.name
+    about, decoding, name = manifest["about"], manifest["decoding"], directory.name
     source, target = (NAMES[code] for code in name.split("-"))
     size = sum(file["bytes"] for file in manifest["files"].values())
     scores = markdown_table(
@@ -164,8 +168,9 @@ def card(directory, found):
 
 ## Scores
 
-Of this int8 bundle, greedy (its default) and with a beam of {BEAM_SIZES[1]}.
-sacreBLEU: {signatures}.
+Of this int8 bundle, greedy and with a beam of {BEAM_SIZES[1]}. Left to itself it searches with a
+beam of {decoding["beam_size"]}; length penalty {decoding["length_penalty"]}. sacreBLEU:
+{signatures}.
 
 {scores}
 

@@ -38,6 +38,13 @@ def main(arguments=None):
         action="store_true",
         help="keep the int8 graphs alone, once they are proven: for an app, a quarter of the size",
     )
+    parser.add_argument(
+        "--beam-size",
+        type=int,
+        default=1,
+        help="of the search where a caller does not say; default 1, greedy",
+    )
+    parser.add_argument("--length-penalty", type=float, default=0.6, help="the same; default 0.6")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     options = parser.parse_args(arguments)
 
@@ -63,6 +70,8 @@ def main(arguments=None):
                 valid_name=options.valid[0].name if options.valid else "",
                 shortlist=_parallel("--shortlist", options.shortlist),
                 int8_only=options.int8_only,
+                beam_size=options.beam_size,
+                length_penalty=options.length_penalty,
             )
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {error}", file=sys.stderr)

@@ -10,21 +10,14 @@ import tensorflow_text  # noqa: F401  registers the ops that the SavedModel hold
 from export.custom_ops import custom_ops_library
 from export.graphs import NO_CONSTRAINT
 from export.text_onnx import TEXT_GRAPH
-from serving.manifest import TRANSLATE_GRAPH, DecodingDefaults
+from serving.manifest import TRANSLATE_GRAPH, DecodingDefaults, Manifest
 
-PENALTY = DecodingDefaults().length_penalty
-_DEFAULTS = {**NO_CONSTRAINT, **vars(DecodingDefaults())}
 _FLOATS = ("length_penalty", "coverage_penalty")
 
 
 def _request(beam_size, options):
     """What is asked of every id graph: all hypotheses of a beam, by name."""
-    values = {
-        "beam_size": beam_size,
-        "num_hypotheses": beam_size,
-        "length_penalty": PENALTY,
-        **options,
-    }
+    values = {"beam_size": beam_size, "num_hypotheses": beam_size, **options}
     return {
         name: np.asarray(value, "float32" if name in _FLOATS else "int32")
         for name, value in values.items()
@@ -64,11 +57,7 @@ class TextOnnxArtefact:
 
     def run(self, texts, beam_size):
         """A dict of arrays, each output under its name."""
-        feeds = {
-            "text": np.array(texts, object),
-            "beam_size": np.array(beam_size, "int32"),
-            "length_penalty": np.array(PENALTY, "float32"),
-        }
+        feeds = {"text": np.array(texts, object), "beam_size": np.array(beam_size, "int32")}
         return dict(zip(self._outputs, self.session.run(self._outputs, feeds), strict=True))
 
     def translate(self, texts, beam_size):
@@ -86,11 +75,12 @@ class SavedModelArtefact:
         # The loaded object owns the variables that its signatures use.
         self._loaded = tf.saved_model.load(str(Path(bundle) / "saved_model" / "1"))
         self.signatures = self._loaded.signatures
+        self._defaults = {**NO_CONSTRAINT, **vars(Manifest.read(bundle).decoding)}
 
     def translate_ids(self, source_ids, beam_size, **options):
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""
         signature = self.signatures["translate_ids"]
-        values = {**_DEFAULTS, **_request(beam_size, options), "source_ids": source_ids}
+        values = {**self._defaults, **_request(beam_size, options), "source_ids": source_ids}
         inputs = signature.structured_input_signature[1]
         tensors = {name: tf.constant(values[name], spec.dtype) for name, spec in inputs.items()}
         result = signature(**tensors)
@@ -107,10 +97,7 @@ def keras_translate(model, source_ids, beam_size, **options):
 
     Every option is given, defaults too, so that all calls with one beam size share one trace.
     """
-    values = {name: _DEFAULTS[name] for name in model.search_options} | {
-        **options,
-        "beam_size": beam_size,
-        "num_hypotheses": beam_size,
-        "length_penalty": PENALTY,
-    }
+    defaults = {**NO_CONSTRAINT, **vars(DecodingDefaults())}
+    values = {name: defaults[name] for name in model.search_options} | options
+    values |= {"beam_size": beam_size, "num_hypotheses": beam_size}
     return model.translate_ids(source_ids, **values)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import math
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from export.bleu_gate import BleuReport
 from export.facts import add_exported_scores, model_facts
 from export.gate import check_bundle
 from export.gate.findings import to_json, to_markdown
+from export.gate.translations import beam_sizes
 from export.golden import stress_texts
 from export.graph_files import FLOAT32_GRAPHS, GraphFiles
 from export.graphs import TranslationModule
@@ -77,6 +79,7 @@ class _Given:
     valid_name: str
     shortlist: tuple | None
     int8_only: bool
+    decoding: DecodingDefaults
 
 
 def export_bundle(
@@ -89,6 +92,8 @@ def export_bundle(
     valid_name="",
     shortlist=None,
     int8_only=False,
+    beam_size=DecodingDefaults.beam_size,
+    length_penalty=DecodingDefaults.length_penalty,
 ):
     """Exports a checkpoint, and leaves nothing behind unless parity holds.
 
@@ -106,19 +111,21 @@ def export_bundle(
             `valid` as well as the others.
         int8_only: whether to keep nothing but the int8 graphs, once they are proven: a bundle of
             about a quarter of the size.
+        beam_size, length_penalty: of the search for callers who do not say; 1 is greedy.
 
     Returns:
         An `Export`.
 
     Raises:
         ValueError: the checkpoint is not one, the directory exists already, there is a shortlist
-            without `valid` or for a model that cannot use one, or int8 is asked for alone and is
-            not good enough.
+            without `valid` or for a model that cannot use one, int8 is asked for alone and is not
+            good enough, or `beam_size` or `length_penalty` is out of range.
         RuntimeError: the model holds an operation that ONNX lacks.
         ParityError: an artefact differs from Keras; the message names tensor, difference and
             tolerance.
     """
     checkpoint, directory = Path(checkpoint), Path(directory)
+    decoding = _decoding(beam_size, length_penalty)
     if (shortlist or int8_only) and not valid:
         what = "shortlist" if shortlist else "int8"
         raise ValueError(
@@ -136,7 +143,7 @@ def export_bundle(
     partial.mkdir(parents=True)
     try:
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            given = _Given(list(examples), valid, valid_name, shortlist, int8_only)
+            given = _Given(list(examples), valid, valid_name, shortlist, int8_only, decoding)
             result = _write(checkpoint, partial, names, given, report)
         if directory.exists():
             shutil.rmtree(directory)
@@ -144,6 +151,21 @@ def export_bundle(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return result
+
+
+def _decoding(beam_size, length_penalty):
+    """What applies where a caller of the bundle says nothing."""
+    if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
+        raise ValueError(
+            "export: beam_size is out of range; expected an integer >= 1. "
+            f"Received {beam_size!r}. Use 1 for greedy search, or 4."
+        )
+    if not 0 <= length_penalty < math.inf:
+        raise ValueError(
+            "export: length_penalty is out of range; expected a number >= 0. "
+            f"Received {length_penalty!r}. Use 0.6, or 0 for none."
+        )
+    return DecodingDefaults(beam_size=beam_size, length_penalty=float(length_penalty))
 
 
 def _write(checkpoint, directory, names, given, report):
@@ -156,7 +178,7 @@ def _write(checkpoint, directory, names, given, report):
 
     if given.shortlist:
         model.output_of(tf.constant([END_ID]))  # refuses here what cannot use one
-    module = TranslationModule(model, *tokenizers, DecodingDefaults())
+    module = TranslationModule(model, *tokenizers, given.decoding)
     report("writing saved_model/1")
     saved_model = write_saved_model(module, directory / "saved_model")
     texts = [*given.examples, *metadata.get("examples", [])]
@@ -174,6 +196,7 @@ def _write(checkpoint, directory, names, given, report):
     facts |= add_exported_scores(directory, reports["int8"], given.valid_name)
 
     manifest = _manifest(checkpoint, directory, model, metadata, names, graphs, facts)
+    manifest = dataclasses.replace(manifest, decoding=given.decoding)
     manifest.write(directory)  # the gate opens the bundle as production does
     report(f"comparing with Keras on {len(texts)} texts")
     checked = check_bundle(model, tokenizers, directory, texts, learned)
@@ -213,7 +236,8 @@ def _write_graphs(module, model, tokenizers, directory, facts, given, report):
         module = TranslationModule(model, *tokenizers, module.defaults, learned)
         models.append(convert(module, module.defaults, facts))
     quantized = [quantize(item) for item in models] if given.valid else []
-    files = GraphFiles(directory, ids, tokenizers, model.config.max_source_length)
+    sizes = beam_sizes(given.decoding)
+    files = GraphFiles(directory, ids, tokenizers, model.config.max_source_length, sizes)
     files.write(models)
     if quantized:
         files.write(quantized, int8=True)
@@ -247,7 +271,6 @@ def _manifest(checkpoint, directory, model, metadata, names, graphs, facts):
         graphs=graphs,
         attention=model.has_attention,
         tokenizer=TokenizerFiles(names[0], names[-1]),
-        decoding=DecodingDefaults(),
         about=facts,
         producer=_producers(),
         files=hash_files(directory),

@@ -1,7 +1,7 @@
 """`python -m export.compare CHECKPOINT BUNDLE FILE`: parity on a whole file of sentences.
 
 Translates each sentence with Keras, the SavedModel and the ONNX file of a bundle, by greedy search
-and a beam of 4, and counts how many get the same token ids. Sentences that differ are listed with
+and a beam, and counts how many get the same token ids. Sentences that differ are listed with
 the difference in score.
 """
 
@@ -29,8 +29,9 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     """
     import zoo
     from export import artefacts, parity
-    from export.gate.translations import BEAM_SIZES
+    from export.gate.translations import beam_sizes
     from export.golden import source_rows
+    from serving.manifest import Manifest
     from serving.tokenizer import load_tokenizers
 
     model, _ = zoo.load_checkpoint(checkpoint)
@@ -39,17 +40,19 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     texts = sorted(texts, key=lambda text: len(source.encode(text)))
     found = [artefacts.SavedModelArtefact(bundle), artefacts.OnnxArtefact(bundle)]
     comparisons = []
-    for beam_size in BEAM_SIZES:
+    decoding = Manifest.read(bundle).decoding
+    known = {"length_penalty": decoding.length_penalty}
+    for beam_size in beam_sizes(decoding):
         results = [parity.Comparison(artefact.name, beam_size, family=family) for artefact in found]
         starts = range(0, len(texts), batch_size)
         for start in track(starts, f"beam {beam_size}"):
             _, rows = source_rows(source, texts[start : start + batch_size], limit)
             if not len(rows):
                 continue
-            expected = artefacts.keras_translate(model, rows, beam_size)
+            expected = artefacts.keras_translate(model, rows, beam_size, **known)
             for artefact, result in zip(found, results, strict=True):
                 received = artefact.translate_ids(rows, beam_size)
-                parity.compare(result, model, rows, expected, received)
+                parity.compare(result, model, rows, expected, received, known)
         comparisons += results
     return comparisons
 

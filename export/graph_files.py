@@ -1,7 +1,6 @@
 """The ONNX files of a bundle: which are written, and which are good enough to stay."""
 
 from export.bleu_gate import BleuReport, measure_bleu
-from export.gate.translations import BEAM_SIZES
 from export.rewrites.gather_rows import gather_rows
 from export.rewrites.push_constants import push_constants
 from export.shared_weights import save_sharing
@@ -20,14 +19,15 @@ class GraphFiles:
         ids: `GraphSpec` of every id graph.
         tokenizers: of source and target.
         max_source_length: of the model.
+        beam_sizes: searches to measure.
 
     Attributes:
         specs: `GraphSpec` by the name of each file that is there.
     """
 
-    def __init__(self, directory, ids, tokenizers, max_source_length):
+    def __init__(self, directory, ids, tokenizers, max_source_length, beam_sizes):
         self._directory, self._ids, self._tokenizers = directory, ids, tokenizers
-        self._limit = max_source_length
+        self._limit, self._beam_sizes = max_source_length, beam_sizes
         self.specs = {}
 
     def write(self, models, int8=False):
@@ -67,7 +67,7 @@ class GraphFiles:
             report(f"measuring {name} on {len(valid[0])} sentences")
             pair = {other_name: other, name: graph}
             sides = self._tokenizers, self._limit
-            found = measure_bleu(self._directory, pair, *sides, valid, BEAM_SIZES)
+            found = measure_bleu(self._directory, pair, *sides, valid, self._beam_sizes)
             report(f"{name}: {found.reason}")
             return found
 

@@ -68,12 +68,12 @@ def check_bundle(model, tokenizers, directory, texts, shortlist=None):
     kept, rows = source_rows(source, texts, model.config.max_source_length)
     found = [opened.saved, opened.graphs[TRANSLATE_GRAPH]]
     checked.comparisons, checked.golden, references = compare_translations(
-        model, found, texts, kept, rows, target
+        model, found, texts, kept, rows, target, opened.manifest.decoding
     )
     if SHORTLIST_GRAPH in opened.graphs:
         item = opened.graphs[SHORTLIST_GRAPH]
         found, checked.shortlist_golden, short_references = compare_translations(
-            model, [item], texts, kept, rows, target, shortlist
+            model, [item], texts, kept, rows, target, opened.manifest.decoding, shortlist
         )
         checked.comparisons += found
     checked.findings += translation_findings(checked.comparisons)

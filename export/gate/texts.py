@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from export import artefacts, parity
+from export import parity
 from export.gate.findings import counted
-from export.gate.translations import BEAM_SIZES, search_name
+from export.gate.translations import search_name
 from serving.rows import pad
 from serving.tokenizer import END_ID, PAD_ID
 from serving.translator import Translator
@@ -25,13 +25,10 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
         A list of `Finding`.
     """
     translator = Translator.load(directory)
-    gate = _Gate(model, target)
-    for beam_size in BEAM_SIZES:
-        entries = [entry for entry in golden if entry["beam_size"] == beam_size]
+    gate = _Gate(model, target, translator.manifest.decoding)
+    for beam_size, entries in _by_search(golden):
         sources = [entry["source"] for entry in entries]
-        results = translator.translate(
-            sources, beam_size=beam_size, length_penalty=artefacts.PENALTY
-        )
+        results = translator.translate(sources, beam_size=beam_size)
         scores = [result.score for result in results]
         gate.check("Translator", entries, [result.text for result in results], scores)
         plain = _without_nul(entries)
@@ -56,14 +53,10 @@ def compare_shortlist_texts(model, target, directory, golden, shortlist):
         A list of `Finding`.
     """
     translator = Translator.load(directory, shortlist=True)
-    gate = _Gate(model, target, shortlist)
-    for beam_size in BEAM_SIZES:
-        entries = [entry for entry in golden if entry["beam_size"] == beam_size]
-        results = translator.translate(
-            [entry["source"] for entry in entries],
-            beam_size=beam_size,
-            length_penalty=artefacts.PENALTY,
-        )
+    gate = _Gate(model, target, translator.manifest.decoding, shortlist)
+    for beam_size, entries in _by_search(golden):
+        sources = [entry["source"] for entry in entries]
+        results = translator.translate(sources, beam_size=beam_size)
         scores = [result.score for result in results]
         texts = [result.text for result in results]
         gate.check("Translator, shortlist", entries, texts, scores)
@@ -83,8 +76,8 @@ def compare_int8_texts(target, golden, ids_onnx, text_onnx):
         A list of `Finding`.
     """
     findings = []
-    for beam_size in BEAM_SIZES:
-        entries = _without_nul([entry for entry in golden if entry["beam_size"] == beam_size])
+    for beam_size, entries in _by_search(golden):
+        entries = _without_nul(entries)
         # The same rows in the batch at every step, since they share scales: texts without pieces
         # too, and one hypothesis, as more would keep rows longer.
         rows = pad([entry["source_ids"] or [END_ID] for entry in entries])
@@ -106,6 +99,12 @@ def compare_int8_texts(target, golden, ids_onnx, text_onnx):
     return findings
 
 
+def _by_search(golden):
+    """Pairs of a beam size and the golden entries made with it."""
+    sizes = dict.fromkeys(entry["beam_size"] for entry in golden)
+    return [(size, [entry for entry in golden if entry["beam_size"] == size]) for size in sizes]
+
+
 def _without_nul(entries):
     """Entries that the text graphs can read, with the texts that they can write.
 
@@ -121,8 +120,9 @@ def _without_nul(entries):
 class _Gate:
     """Findings of several artefacts about one set of golden examples."""
 
-    def __init__(self, model, target, shortlist=None):
-        self._model, self._target, self._options = model, target, {"shortlist": shortlist}
+    def __init__(self, model, target, decoding, shortlist=None):
+        self._model, self._target = model, target
+        self._options = {"shortlist": shortlist, "length_penalty": decoding.length_penalty}
         self._allowed = parity.tolerances(type(model).__name__.lower())["scores"]
         self.findings = []
 

@@ -7,9 +7,14 @@ from export.gate.findings import FAILED, INFORMATION, OK, Finding
 from export.golden import golden_entries
 from serving.tokenizer import END_ID, PAD_ID
 
-BEAM_SIZES = (1, 4)
+_BEAM = 4  # compared where greedy search is the default
 FULL_BATCH = 32
 _MOST_ALONE = 64  # rows that are also translated alone, the last: stress texts are there
+
+
+def beam_sizes(decoding):
+    """The searches to compare: greedy, and a beam; the bundle's default is one of them."""
+    return 1, decoding.beam_size if decoding.beam_size > 1 else _BEAM
 
 
 def search_name(beam_size):
@@ -17,7 +22,7 @@ def search_name(beam_size):
     return "greedy" if beam_size == 1 else f"beam {beam_size}"
 
 
-def compare_translations(model, found, texts, kept, rows, target, shortlist=None):
+def compare_translations(model, found, texts, kept, rows, target, decoding, shortlist=None):
     """Keras against other artefacts, in batches of all sizes and with options.
 
     Args:
@@ -25,6 +30,7 @@ def compare_translations(model, found, texts, kept, rows, target, shortlist=None
         found: artefacts that have `translate_ids`.
         texts, kept, rows: as `export.golden.golden_entries` takes them.
         target: the target `serving.Tokenizer`.
+        decoding: the `DecodingDefaults` of these artefacts.
         shortlist: the `zoo.shortlist.Shortlist` of these artefacts, which Keras then has too.
 
     Returns:
@@ -32,15 +38,15 @@ def compare_translations(model, found, texts, kept, rows, target, shortlist=None
         Keras's arrays for each beam size.
     """
     comparisons, golden, references = [], [], {}
-    for beam_size in BEAM_SIZES:
-        known = {"shortlist": shortlist}
+    known = {"shortlist": shortlist, "length_penalty": decoding.length_penalty}
+    for beam_size in beam_sizes(decoding):
         expected = artefacts.keras_translate(model, rows, beam_size, **known)
         references[beam_size] = expected
         golden += golden_entries(texts, kept, rows, expected, beam_size, target)
         options = some_options(model, expected)
         constrained = artefacts.keras_translate(model, rows, beam_size, **known, **options)
         for artefact in found:
-            gate = _Gate(model, artefact, beam_size, shortlist)
+            gate = _Gate(model, artefact, beam_size, known)
             gate.one_batch(rows, expected)
             gate.each_alone(rows, expected)
             gate.full_batch(rows, expected)
@@ -75,11 +81,14 @@ def some_options(model, expected):
 
 
 class _Gate:
-    """Comparisons of one artefact and one search."""
+    """Comparisons of one artefact and one search.
 
-    def __init__(self, model, artefact, beam_size, shortlist):
+    `known` are the options of Keras's search that are built into the artefact.
+    """
+
+    def __init__(self, model, artefact, beam_size, known):
         self._model, self._artefact, self._beam_size = model, artefact, beam_size
-        self._shortlist = shortlist
+        self._known = known
         self.comparisons = []
 
     def _start(self, setting):
@@ -90,7 +99,7 @@ class _Gate:
 
     def _add(self, rows, expected, options=None):
         received = self._artefact.translate_ids(rows, self._beam_size, **(options or {}))
-        known = {**(options or {}), "shortlist": self._shortlist}
+        known = {**self._known, **(options or {})}
         parity.compare(self.comparisons[-1], self._model, rows, expected, received, known)
 
     def one_batch(self, rows, expected):

@@ -99,7 +99,7 @@ def variant(request):
     return request.param
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def lines():
     """The examples that every bundle was exported with."""
     return LINES
