@@ -225,6 +225,7 @@ def test_card_says_what_was_measured(tmp_path):
     manifest = {
         "about": {"training_data": "Texts (CC0)", "licence": "CC0"},
         "files": {"a": {"bytes": 4_000_000}, "b": {"bytes": 500_000}},
+        "decoding": {"beam_size": 3, "length_penalty": 1.25},
         "model": {
             "config": {
                 "encoder_layers": 6,
@@ -256,6 +257,7 @@ def test_card_says_what_was_measured(tmp_path):
     for text in (
         "# ko-en: Korean to English",
         "4.5 MB",
+        "beam of 3; length penalty 1.25",
         "Texts (CC0)",
         "recipes/pretrained_ko_en.toml",
         "1,500 | 11.00, 12.35 | 44.00, 45.68 | unseen",
