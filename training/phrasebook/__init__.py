@@ -20,6 +20,7 @@ from typing import NamedTuple
 from training.phrasebook.clauses import Entry
 from training.phrasebook.draw import stable_hash
 from training.phrasebook.grammar import entries
+from training.phrasebook.phrases import phrases
 
 SPLITS = ("train", "valid", "test")
 HELD_OUT_SIZE = 500
@@ -88,13 +89,13 @@ def write(directory: str | Path) -> dict[str, int]:
     """Writes train.ko, train.en, valid.ko, … into the directory and returns the counts.
 
     One sentence a line, UTF-8; line n of the .ko file translates line n of the .en file. The
-    directory is made when missing.
+    directory is made when missing. Beside the parts lie phrases.ko and phrases.en, set phrases of
+    every day that no grammar makes; an English one may translate several Korean ones.
     """
     directory = Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     counts = {}
-    for name in SPLITS:
-        part = split(name)
+    for name, part in {**{name: split(name) for name in SPLITS}, "phrases": phrases()}.items():
         counts[name] = len(part)
         for suffix, index in (("ko", 0), ("en", 1)):
             text = "".join(f"{pair[index]}\n" for pair in part)

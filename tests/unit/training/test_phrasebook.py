@@ -1,6 +1,7 @@
 """Tests of the embedded Korean–English phrasebook."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -188,13 +189,24 @@ def test_pairs_do_not_depend_on_the_hash_seed():
 
 def test_write_gives_aligned_files(tmp_path):
     counts = phrasebook.write(tmp_path / "data")
-    assert counts == {name: len(phrasebook.split(name)) for name in phrasebook.SPLITS}
-    for name in phrasebook.SPLITS:
+    parts = {name: phrasebook.split(name) for name in phrasebook.SPLITS}
+    parts["phrases"] = phrasebook.phrases()
+    assert counts == {name: len(part) for name, part in parts.items()}
+    for name, part in parts.items():
         korean, text = (
             (tmp_path / "data" / f"{name}.{suffix}").read_text("utf-8").splitlines()
             for suffix in ("ko", "en")
         )
-        assert list(zip(korean, text, strict=True)) == phrasebook.split(name)
+        assert list(zip(korean, text, strict=True)) == part
+
+
+def test_phrases_are_pairs_of_the_two_languages():
+    found = phrasebook.phrases()
+    assert ("안녕하세요.", "Hello.") in found
+    assert len({korean for korean, _ in found}) == len(found) >= 300
+    for korean, text in found:
+        assert re.fullmatch(r"[가-힣 ]+(, [가-힣 ]+)?[.?!]", korean), korean
+        assert re.fullmatch(r"[A-Z][A-Za-z' -]*(, [A-Za-z' -]+)*[.?!]", text), text
 
 
 def test_command_line_writes_and_prints_samples(tmp_path, monkeypatch, capsys):
