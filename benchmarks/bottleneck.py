@@ -1,9 +1,12 @@
 """`python -m benchmarks.bottleneck --data DIR`: a fixed vector loses long sentences, measured.
 
 Seq2Seq, Bahdanau, Luong (global and local) and the Transformer are trained at equal size, data,
-updates and seed. Training and test texts are one to five Multi30k captions joined, so that there
-are references at every length and no length is new to a model. Drawn: BLEU against source length,
-with bootstrap confidence; where each family looks in one long sentence; and how widely.
+updates and seed. Drawn: BLEU against source length, with bootstrap confidence; where each family
+looks in one long sentence; and how widely.
+
+Training and test texts are one to five Multi30k captions joined, so that there are references at
+every length and no length is new to a model. With `--text pydocs` they are sentences as they come,
+of the Python documentation, English to Korean; what is written then has `_pydocs` in its name.
 """
 
 import dataclasses
@@ -34,6 +37,48 @@ FAMILIES = {
     "Luong, global": ("luong_tiny", {}),
     "Luong, local": ("luong_tiny", {"window": "local_p"}),
     "Transformer": ("transformer_tiny", {}),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """What all families are trained and tested on.
+
+    Attributes:
+        languages: of source and target.
+        files: of one side, with `{part}` and `{language}` for "train", "valid" or "test" and a
+            language.
+        suffix: of the names of what is written.
+        about: a sentence for the report.
+        title: of the picture.
+    """
+
+    languages: tuple[str, str]
+    files: str
+    suffix: str
+    about: str
+    title: str
+
+    def corpus(self, part):
+        """The two files of a part."""
+        return [self.files.format(part=part, language=language) for language in self.languages]
+
+
+TEXTS = {
+    "captions": Text(
+        ("en", "de"),
+        "{part}.{language}",
+        "",
+        "One to five captions of Multi30k (English to German) joined, for training and test alike.",
+        "A fixed vector loses long sentences",
+    ),
+    "pydocs": Text(
+        ("en", "ko"),
+        "enko/pydocs.{part}.{language}.gz",
+        "_pydocs",
+        "Sentences of the Python documentation (English to Korean) as they come, long ones rarely.",
+        "Sentences of the Python documentation",
+    ),
 }
 MOST_JOINED = 5
 VOCABULARY = 8000
@@ -80,21 +125,29 @@ def write_corpora(data, directory):
             write(file, "".join(pair[side] + "\n" for pair in joined))
 
 
-def recipe_of(name, options):
+def recipe_of(name, text, options):
     """The recipe of a family: what all have in common, and its own learning rate."""
-    from training.recipe import CorpusRecipe, load_recipe
+    from training.recipe import AboutRecipe, CorpusRecipe, load_recipe
 
     preset, changes = FAMILIES[name]
     recipe = load_recipe(f"multi30k_{preset}")
 
     def corpus(part):
-        return (CorpusRecipe(source=f"{part}.en", target=f"{part}.de"),)
+        source, target = text.corpus(part)
+        return (CorpusRecipe(source=source, target=target),)
 
+    source_language, target_language = text.languages
     return dataclasses.replace(
         with_budget(recipe, options, VOCABULARY),
-        name=f"bottleneck_{slug(name)}",
+        name=f"bottleneck{text.suffix}_{slug(name)}",
+        about=recipe.about if text is TEXTS["captions"] else AboutRecipe(),
         data=dataclasses.replace(
-            recipe.data, train=corpus("train"), valid=corpus("valid"), test=()
+            recipe.data,
+            source_language=source_language,
+            target_language=target_language,
+            train=corpus("train"),
+            valid=corpus("valid"),
+            test=(),
         ),
         model=dataclasses.replace(recipe.model, preset=preset, overrides=changes),
     )
@@ -143,12 +196,12 @@ def entropy(translation):
     return -np.sum(weights * np.log(weights), axis=1) / np.log(weights.shape[1])
 
 
-def measure(bundle, corpora):
+def measure(bundle, text, directory):
     """What one trained family does with the test texts."""
     from serving.translator import Translator
     from training.readers import read_lines
 
-    sources, references = (list(read_lines(corpora / f"test.{side}")) for side in ("en", "de"))
+    sources, references = (list(read_lines(directory / name)) for name in text.corpus("test"))
     translator = Translator.load(bundle)
     found = [
         translation.text
@@ -157,7 +210,7 @@ def measure(bundle, corpora):
     return scores_by_length(sources, found, references)
 
 
-def draw_scores(results, path):
+def draw_scores(results, title, path):
     """A line for each family, BLEU over source length, with its confidence band."""
     from matplotlib import pyplot
 
@@ -170,14 +223,11 @@ def draw_scores(results, path):
         axes.fill_between(
             words, bleu - interval, bleu + interval, color=line.get_color(), alpha=0.2
         )
-    axes.set(xlabel="words of the source", ylabel="BLEU", ylim=(0, None), title=_TITLE)
+    axes.set(xlabel="words of the source", ylabel="BLEU", ylim=(0, None), title=title)
     axes.grid(alpha=0.3)
     axes.legend()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
-
-
-_TITLE = "A fixed vector loses long sentences"
 
 
 def draw_attention(translations, path):
@@ -201,15 +251,15 @@ def draw_attention(translations, path):
     pyplot.close(figure)
 
 
-def long_sentence(corpora):
-    """The first test text of about so many words, of several captions."""
+def long_sentence(path):
+    """The first text of about so many words."""
     from training.readers import read_lines
 
-    lines = read_lines(corpora / "test.en")
+    lines = read_lines(path)
     return min(lines, key=lambda line: abs(len(line.split()) - _LONG_WORDS))
 
 
-def render(results, times, options):
+def render(results, times, text, options):
     """The report in Markdown."""
     some = max(results.values(), key=len)
     header = ("words of the source", "sentences", *results)
@@ -227,61 +277,62 @@ def render(results, times, options):
     spent = ", ".join(f"{name} {seconds / 60:.0f} min" for name, (_, seconds) in times.items())
     return f"""# The bottleneck of a fixed vector
 
-{machine.describe(f"python -m benchmarks.bottleneck --steps {options.steps}")}
+{machine.describe(f"python -m benchmarks.bottleneck --text {options.text} --steps {options.steps}")}
 
-One to five captions of Multi30k (English to German) joined, for training and test alike. Every
+{text.about} Every
 family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens, a
 joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and the
 learning rate of its own recipe, which falls to 0 (cosine). Training took: {spent}. BLEU: sacreBLEU
 13a, beam 4, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap samples.
 
-![BLEU against source length](../docs/images/bottleneck.png)
+![BLEU against source length](../docs/images/bottleneck{text.suffix}.png)
 
 {markdown_table(header, rows)}
 
 Where each family looks in one text of {_LONG_WORDS} words, and how widely (0: at one token,
 1: at all alike); a Transformer's weights are the mean over the heads of its last layer.
 
-![attention of a long sentence](../docs/images/bottleneck_attention.png)
+![attention of a long sentence](../docs/images/bottleneck{text.suffix}_attention.png)
 """
 
 
 def main(arguments=None):
     """Runs the command."""
     parser = arguments_of("bottleneck", __doc__, steps=3000)
+    parser.add_argument("--text", choices=TEXTS, default="captions", help="default: captions")
     parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images")
     options = parser.parse_args(arguments)
 
-    corpora = options.runs / "corpora"
-    write_corpora(options.data, corpora)
+    text, runs, directory = TEXTS[options.text], options.runs, options.data
+    if options.text == "captions":
+        directory = runs / "corpora"
+        write_corpora(options.data, directory)
     names = wanted(list(FAMILIES), options)
     for name in FAMILIES:
-        run, recipe = options.runs / slug(name), recipe_of(name, options)
+        run, recipe = runs / f"{slug(name)}{text.suffix}", recipe_of(name, text, options)
         check(recipe, run)
         if name in names and not (run / SCORES).exists():
             print(f"=== {name}", flush=True)
-            bundle = exported(trained(recipe, corpora, run), run / "bundle")
-            write(run / SCORES, json.dumps(measure(bundle, corpora), indent=1))
-    report(corpora, options)
+            bundle = exported(trained(recipe, directory, run), run / "bundle")
+            write(run / SCORES, json.dumps(measure(bundle, text, directory), indent=1))
+    report(text, directory, options)
 
 
-def report(corpora, options):
+def report(text, directory, options):
     """Draws and writes all that is there, whichever process made it."""
-    runs = {name: options.runs / slug(name) for name in FAMILIES}
+    runs = {name: options.runs / f"{slug(name)}{text.suffix}" for name in FAMILIES}
     runs = {name: run for name, run in runs.items() if (run / SCORES).exists()}
     results = {name: json.loads((run / SCORES).read_text()) for name, run in runs.items()}
-    draw_scores(results, options.images / "bottleneck.png")
-    sentence = long_sentence(corpora)
+    draw_scores(results, text.title, options.images / f"bottleneck{text.suffix}.png")
+    sentence = long_sentence(directory / text.corpus("test")[0])
     attention = {name: look(run / "bundle", sentence) for name, run in runs.items()}
     attention = {name: found for name, found in attention.items() if found is not None}
     if attention:
-        draw_attention(attention, options.images / "bottleneck_attention.png")
+        draw_attention(attention, options.images / f"bottleneck{text.suffix}_attention.png")
     times = {name: training_time(run) for name, run in runs.items()}
-    write(options.output, render(results, times, options))
-    print(
-        f"{len(results)} of {len(FAMILIES)} families in {options.output}, pictures in "
-        f"{options.images}"
-    )
+    output = options.output.with_stem(options.output.stem + text.suffix)
+    write(output, render(results, times, text, options))
+    print(f"{len(results)} of {len(FAMILIES)} families in {output}, pictures in {options.images}")
 
 
 def look(bundle, sentence):

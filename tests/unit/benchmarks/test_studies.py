@@ -106,6 +106,24 @@ def test_bottleneck_reports_what_is_there(tmp_path, monkeypatch):
     assert (tmp_path / "bottleneck_attention.png").exists()
 
 
+def test_bottleneck_has_a_real_text_too(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(bottleneck, "write_corpora", lambda *_: pytest.fail("no captions here"))
+    monkeypatch.setattr(bottleneck, "trained", lambda *given: asked.append(given))
+    monkeypatch.setattr(bottleneck, "exported", lambda *_: None)
+    monkeypatch.setattr(bottleneck, "measure", lambda *_: [])
+    monkeypatch.setattr(bottleneck, "write", lambda *_: None)
+    monkeypatch.setattr(bottleneck, "report", lambda *_: None)
+    options = ["--data", tmp_path, "--runs", tmp_path / "runs", "--text", "pydocs"]
+    bottleneck.main([*map(str, options), "--only", "Luong, global"])
+    [(recipe, data, run)] = asked
+    assert data == tmp_path
+    assert run == tmp_path / "runs" / "luong-global_pydocs"
+    assert recipe.data.train[0].target == "enko/pydocs.train.ko.gz"
+    assert (recipe.data.source_language, recipe.data.target_language) == ("en", "ko")
+    assert "Multi30k" not in recipe.to_toml()
+
+
 def test_rows_are_rendered_in_the_order_of_the_variants():
     row = {
         "bleu": 31.234, "chrf": 55.0, "parameters": 2_000_000, "train_tokens": 6e5,
