@@ -168,8 +168,8 @@ parity with Keras was proven for every row.
 
 def main(arguments=None):
     """Runs the command."""
-    parser = arguments_of("variants", __doc__, steps=1500)
-    parser.add_argument("--vocabulary", type=int, default=8000)
+    parser = arguments_of("variants", __doc__, steps=1200)
+    parser.add_argument("--vocabulary", type=int, default=4000)
     options = parser.parse_args(arguments)
 
     names = wanted([variant.name for variant in VARIANTS], options)
