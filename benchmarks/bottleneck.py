@@ -19,6 +19,7 @@ import numpy as np
 from benchmarks import machine
 from benchmarks.report import markdown_table
 from benchmarks.study import (
+    LEARNING_RATE,
     ROOT,
     arguments_of,
     check,
@@ -126,7 +127,7 @@ def write_corpora(data, directory):
 
 
 def recipe_of(name, text, options):
-    """The recipe of a family: what all have in common, and its own learning rate."""
+    """The recipe of a family: what all have in common, and its model."""
     from training.recipe import AboutRecipe, CorpusRecipe, load_recipe
 
     preset, changes = FAMILIES[name]
@@ -281,8 +282,8 @@ def render(results, times, text, options):
 
 {text.about} Every
 family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens, a
-joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and the
-learning rate of its own recipe, which falls to 0 (cosine). Training took: {spent}. BLEU: sacreBLEU
+joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and Muon
+with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Training took: {spent}. BLEU: sacreBLEU
 13a, beam 4, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap samples.
 
 ![BLEU against source length](../docs/images/bottleneck{text.suffix}.png)
