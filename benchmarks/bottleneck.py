@@ -280,11 +280,11 @@ def render(results, times, text, options):
 
 {machine.describe(f"python -m benchmarks.bottleneck --text {options.text} --steps {options.steps}")}
 
-{text.about} Every
-family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens, a
-joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and Muon
-with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Training took: {spent}. BLEU: sacreBLEU
-13a, beam 4, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap samples.
+{text.about}
+Every family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens,
+a joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and Muon
+with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Training took: {spent}.
+BLEU: sacreBLEU 13a, beam 4, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap samples.
 
 ![BLEU against source length](../docs/images/bottleneck{text.suffix}.png)
 

@@ -158,8 +158,8 @@ def render(rows, options):
 Multi30k, English to German, raw text. Every row has the same budget: {options.steps:,} updates of
 at most {options.batch_tokens:,} padded target tokens, seed {options.seed}, a joint vocabulary of
 {options.vocabulary:,}, and Muon with a learning rate of {LEARNING_RATE} that falls to 0 (cosine);
-nothing was tuned for a row. BLEU and chrF on `val` (1,014 sentences, which also chose the checkpoint),
-beam {_BEAM_SIZE}, {some["bleu_signature"]} and {some["chrf_signature"]}.
+nothing was tuned for a row. BLEU and chrF on `val` (1,014 sentences, which also chose the
+checkpoint), beam {_BEAM_SIZE}, {some["bleu_signature"]} and {some["chrf_signature"]}.
 Decoding: the exported bundle in float32, greedy, batch {_BATCH_SIZE}, one thread, text to text;
 parity with Keras was proven for every row.
 

@@ -5,6 +5,7 @@ import gzip
 import os
 import sys
 import time
+import zlib
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -48,11 +49,11 @@ def main(arguments=None):
     parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
     options = parser.parse_args(arguments)
 
-    from rich.console import Console
-
-    console = Console(stderr=True)
     started = time.perf_counter()
     try:
+        from rich.console import Console
+
+        console = Console(stderr=True)
         with console.status("loading TensorFlow") as status:
             from export.bundle import export_bundle
 
@@ -73,9 +74,19 @@ def main(arguments=None):
                 beam_size=options.beam_size,
                 length_penalty=options.length_penalty,
             )
-    except (ValueError, RuntimeError, OSError) as error:
-        print(f"export: {error}", file=sys.stderr)
+    except ModuleNotFoundError as error:
+        print(
+            f"export: {error.name} is not installed; expected the extra for exporting. "
+            'Install it: pip install "attention-zoo[export]"',
+            file=sys.stderr,
+        )
         return 2
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"export: {str(error).removeprefix('export: ')}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("export: interrupted; nothing was written", file=sys.stderr)
+        return 130
     _print_table(console, result.findings)
     for name, found in result.measured.items():
         _print_measured(console, name, found)
@@ -86,10 +97,35 @@ def main(arguments=None):
 
 
 def read_lines(path):
-    """The lines of a text file, gzip or not."""
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        return file.read().splitlines()
+    """The lines of a UTF-8 text file, gzip or not.
+
+    Raises:
+        ValueError: The file is missing, a damaged gzip, or not UTF-8; naming file and line.
+    """
+    if not path.is_file():
+        raise ValueError(
+            f"{path}: file is missing; expected sentences, one a line. Check the path."
+        )
+    content = path.read_bytes()
+    if content.startswith(b"\x1f\x8b"):
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise ValueError(f"{path}: damaged gzip ({error}). Copy the file again.") from error
+    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    if not lines[-1]:
+        del lines[-1]  # after the last line end
+    return [_decode(line, path, number) for number, line in enumerate(lines, start=1)]
+
+
+def _decode(line, path, number):
+    try:
+        return line.removesuffix(b"\r").decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path}: line {number} is not UTF-8 ({error.reason}); expected UTF-8. "
+            "Convert the file, for example with iconv."
+        ) from error
 
 
 def _parallel(option, paths):

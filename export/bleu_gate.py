@@ -8,6 +8,7 @@ from export.artefacts import OnnxArtefact
 from serving.rows import make_rows, pad
 
 MOST_LOST = 0.3  # BLEU
+LEAST_BLEU = 1.0  # of the graph to compare with; below it, equal scores prove nothing
 _BATCH = 32
 
 
@@ -47,7 +48,7 @@ def measure_bleu(directory, graphs, tokenizers, max_source_length, valid, beam_s
 
     Returns:
         A `BleuReport`; `written` is False if the second graph loses more than `MOST_LOST` in any
-        search.
+        search, or the first has less than `LEAST_BLEU`.
     """
     sources, references = valid
     opened = {name: OnnxArtefact(directory, graph, name) for name, graph in graphs.items()}
@@ -61,12 +62,17 @@ def measure_bleu(directory, graphs, tokenizers, max_source_length, valid, beam_s
             scores[name] = round(metric.corpus_score(texts, [references]).score, 2)
     lost = {search: score[expected] - score[judged] for search, score in bleu.items()}
     worst = max(lost, key=lost.get)
-    good = lost[worst] <= MOST_LOST
-    reason = (
-        f"{judged} loses at most {lost[worst]:.2f} BLEU ({worst}); allowed are {MOST_LOST}"
-        if good
-        else f"{judged} loses {lost[worst]:.2f} BLEU ({worst}); expected at most {MOST_LOST}"
-    )
+    lowest = min(score[expected] for score in bleu.values())
+    good = lost[worst] <= MOST_LOST and lowest >= LEAST_BLEU
+    if good:
+        reason = f"{judged} loses at most {lost[worst]:.2f} BLEU ({worst}); allowed are {MOST_LOST}"
+    elif lowest < LEAST_BLEU:
+        reason = (
+            f"{expected} has {lowest:.2f} BLEU on these sentences, which proves nothing about "
+            f"{judged}; expected at least {LEAST_BLEU}"
+        )
+    else:
+        reason = f"{judged} loses {lost[worst]:.2f} BLEU ({worst}); expected at most {MOST_LOST}"
     return BleuReport(good, reason, len(sources), bleu, str(metric.get_signature()))
 
 

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import math
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ from serving.manifest import (
     TokenizerFiles,
     hash_files,
 )
+from serving.options import MOST_HYPOTHESES
 from serving.tokenizer import END_ID, load_tokenizers, tokenizer_files
 from serving.verify import GOLDEN_NAME, SHORTLIST_GOLDEN_NAME
 from zoo.checkpoint import WEIGHTS
@@ -103,7 +105,7 @@ def export_bundle(
         examples: source texts for the golden examples, beside those of the parity gate.
         valid: `(sources, references)`, two lists of texts on which int8 weights must translate as
             well as float32 ones; without it no int8 graph is written.
-        overwrite: whether an existing bundle may be replaced.
+        overwrite: whether an existing bundle may be replaced; nothing else ever is.
         report: called with one line of text for each step.
         valid_name: what the texts of `valid` are called, told with their BLEU.
         shortlist: `(sources, targets)`, two lists of texts, best those of training: adds graphs
@@ -132,32 +134,71 @@ def export_bundle(
             f"export: {what} has nothing to be measured on; expected texts with references. "
             "Received none. Pass --valid."
         )
-    if directory.exists() and not overwrite:
+    _check_checkpoint(checkpoint)
+    _check_directory(directory, checkpoint, overwrite)
+    names = [path.name for path in tokenizer_files(checkpoint)]
+    given = _Given(list(examples), valid, valid_name, shortlist, int8_only, decoding)
+    home = directory.resolve().parent  # so that the finished bundle is only renamed
+    home.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".export-", dir=home) as scratch:
+        partial = Path(scratch) / "bundle"
+        partial.mkdir()
+        with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
+            result = _write(checkpoint, partial, names, given, report)
+        if directory.exists():
+            shutil.rmtree(directory)
+        partial.rename(directory.resolve())
+    return result
+
+
+def _check_checkpoint(checkpoint):
+    """Refuses what is no checkpoint, and says where one lies if that can be seen."""
+    if (checkpoint / "config.json").is_file():
+        return
+    what = "not a checkpoint" if checkpoint.exists() else "does not exist"
+    remedy = "Name the `final` or `best` directory of a training run."
+    if (checkpoint / "final" / "config.json").is_file():
+        what, remedy = "a training run", f"Name its checkpoint, {checkpoint / 'final'}."
+    raise ValueError(
+        f"{checkpoint}: {what}; expected a directory with config.json, weights and tokenizer. "
+        f"{remedy}"
+    )
+
+
+def _check_directory(directory, checkpoint, overwrite):
+    """Refuses to write where something would be lost that no export has made."""
+    if not directory.exists():
+        return
+    inside = checkpoint.resolve().is_relative_to(directory.resolve())
+    is_bundle = _is_bundle(directory)
+    is_empty = directory.is_dir() and not any(directory.iterdir())
+    if inside or not (is_bundle or is_empty):
+        what = "holds the checkpoint" if inside else "is there already, and no bundle"
+        raise ValueError(
+            f"{directory}: {what}; expected a new directory, or a bundle to replace. "
+            "Name another directory."
+        )
+    if is_bundle and not overwrite:
         raise ValueError(
             f"{directory}: exists already; expected a new directory. "
             "Name another, or pass --overwrite."
         )
-    names = [path.name for path in tokenizer_files(checkpoint)]
-    partial = directory.with_name(directory.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+
+
+def _is_bundle(directory):
+    """Whether a directory holds what an export wrote, be it damaged or of another version."""
     try:
-        with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            given = _Given(list(examples), valid, valid_name, shortlist, int8_only, decoding)
-            result = _write(checkpoint, partial, names, given, report)
-        if directory.exists():
-            shutil.rmtree(directory)
-        partial.rename(directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return result
+        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+        return {"format_version", "graphs"} <= manifest.keys()
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _decoding(beam_size, length_penalty):
     """What applies where a caller of the bundle says nothing."""
-    if isinstance(beam_size, bool) or not isinstance(beam_size, int) or beam_size < 1:
+    if type(beam_size) is not int or not 1 <= beam_size <= MOST_HYPOTHESES:
         raise ValueError(
-            "export: beam_size is out of range; expected an integer >= 1. "
+            f"export: beam_size is out of range; expected 1 to {MOST_HYPOTHESES}. "
             f"Received {beam_size!r}. Use 1 for greedy search, or 4."
         )
     if not 0 <= length_penalty < math.inf:

@@ -16,6 +16,7 @@ from serving.manifest import Manifest
 from serving.pretrained import find_bundle, pretrained_models
 from serving.translation import Translation
 
+_LINES_NAMED = 8  # of those that were cut off
 _BUNDLE = "directory that the exporter wrote, or the name of a model: see `models`"
 
 
@@ -149,13 +150,22 @@ def _search(options: argparse.Namespace) -> dict[str, Any]:
 
 def _translate(options: argparse.Namespace) -> None:
     write = _write_growing if options.stream else _write_lines
-    truncated = write(_load(options), _lines(sys.stdin.buffer), options)
+    if sys.stdin is None:
+        raise ValueError("standard input is closed; expected lines to translate. Redirect a file.")
+    translator = _load(options)
+    truncated = write(translator, _lines(sys.stdin.buffer), options)
     if truncated:
-        print(f"warning: {truncated} too long lines were cut off.", file=sys.stderr)
+        limit = translator.manifest.limits.max_source_length
+        lines = ", ".join(map(str, truncated[:_LINES_NAMED]))
+        more = f" and {len(truncated) - _LINES_NAMED} more" * (len(truncated) > _LINES_NAMED)
+        print(
+            f"warning: lines longer than {limit} tokens were cut off: {lines}{more}.",
+            file=sys.stderr,
+        )
 
 
-def _write_lines(translator, lines: Iterator[str], options: argparse.Namespace) -> int:
-    """Returns how many lines were too long."""
+def _write_lines(translator, lines: Iterator[str], options: argparse.Namespace) -> list[int]:
+    """Returns the numbers of the lines that were too long."""
     window = options.window
     if window is None:
         window = 1 if sys.stdin.isatty() else 1024
@@ -167,32 +177,34 @@ def _write_lines(translator, lines: Iterator[str], options: argparse.Namespace) 
         progress=False if sys.stdout.isatty() else None,
         **_search(options),
     )
-    truncated = 0
+    truncated = []
     for number, result in enumerate(results, start=1):
         if (options.num_hypotheses or 1) > 1:
             sys.stdout.write(_format_ranked(number, result))
         else:
             score = f"{result.score:.4f}\t" if options.scores else ""
             sys.stdout.write(f"{score}{_one_line(result.text)}\n")
-        truncated += result.truncated
+        if result.truncated:
+            truncated.append(number)
         if number % window == 0:
             sys.stdout.flush()
     return truncated
 
 
-def _write_growing(translator, lines: Iterator[str], options: argparse.Namespace) -> int:
-    """Returns how many lines were too long."""
+def _write_growing(translator, lines: Iterator[str], options: argparse.Namespace) -> list[int]:
+    """Returns the numbers of the lines that were too long."""
     if options.scores:
         raise ValueError("--scores: a score is known at the end only. Leave out --stream.")
-    truncated = 0
-    for line in lines:
+    truncated = []
+    for number, line in enumerate(lines, start=1):
         written = 0
         for part in translator.stream(line, **_search(options)):
             text = _one_line(part.text)
             sys.stdout.write(text[written:] + "\n" * part.finished)
             sys.stdout.flush()
             written = len(text)
-        truncated += part.truncated
+        if part.truncated:
+            truncated.append(number)
     return truncated
 
 

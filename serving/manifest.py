@@ -15,6 +15,7 @@ from typing import Any
 
 from serving.bundle_files import MANIFEST_NAME, FileInfo, file_problems
 from serving.bundle_files import hash_files as hash_files
+from serving.pretrained import pretrained_models
 from serving.problems import summarize
 from serving.schema import parse
 from serving.tokenizer import END_ID, PAD_ID, START_ID, UNKNOWN_ID
@@ -253,11 +254,20 @@ class Manifest:
 
 def _load_json(path: Path) -> Any:
     if not path.is_file():
-        problem = (
-            f"the manifest is missing; expected {MANIFEST_NAME} in a bundle directory. "
-            "Give the directory that the exporter wrote, or a name that `python -m serving models` "
-            "lists."
-        )
+        problem = f"the manifest is missing; expected {MANIFEST_NAME} in a bundle directory. "
+        directory = path.parent
+        if (directory / "model.weights.h5").is_file():
+            problem += f"This is a checkpoint: export it, `python -m export {directory} BUNDLE`."
+        elif directory.exists() and directory.name in pretrained_models():
+            problem += (
+                f"This directory hides the model {directory.name} of the package: give "
+                f"{pretrained_models()[directory.name]}, or run elsewhere."
+            )
+        else:
+            problem += (
+                "Give the directory that the exporter wrote, or a name that `python -m serving "
+                "models` lists."
+            )
         raise BundleError(str(path), [problem])
     try:
         return json.loads(path.read_text(encoding="utf-8"))

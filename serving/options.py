@@ -72,7 +72,9 @@ _GRAPH_OPTIONS = tuple(
     for field in dataclasses.fields(DecodingOptions)
     if field.default is dataclasses.MISSING
 )
+MOST_HYPOTHESES = 256  # of a beam: memory grows with it, and quality does not
 _MOST = 2**31 - 1  # of the graph's integers
+_HIGHEST = {"beam_size": MOST_HYPOTHESES}
 _LOWEST = {
     "beam_size": 1,
     "num_hypotheses": 1,
@@ -116,7 +118,8 @@ def resolve_options(
         elif name not in graph_inputs:
             problems.append(f"{name} cannot be changed: this bundle's graph has it built in.")
     for name, low in _LOWEST.items():
-        values[name] = _integer(name, values[name], low, _MOST, problems)
+        high = _HIGHEST.get(name, _MOST)
+        values[name] = _integer(name, values[name], low, high, problems)
     for name in ("length_penalty", "coverage_penalty"):
         values[name] = _penalty(name, values[name], problems)
     for name, (low, high) in _attention_choices(manifest).items():

@@ -91,9 +91,12 @@ def choose_graph(manifest: Manifest, precision: str | None, shortlist: bool = Fa
             "leave the shortlist out."
         )
     if name not in manifest.graphs:
+        remedy = "Export it again with --valid, or use float32."
+        if precision == "float32":
+            remedy = "Use int8, or export it again without --int8-only."
         raise ValueError(
             f"Translator.load: the bundle has no {precision} graph; expected {name}. Received "
-            f"{', '.join(manifest.graphs)}. Export it again with --valid, or use float32."
+            f"{', '.join(manifest.graphs)}. {remedy}"
         )
     return name
 

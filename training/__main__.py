@@ -11,9 +11,19 @@ EXIT_USER_ERROR = 2
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; returns the exit code: 0, or 2 after a mistake in what was asked for."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a test's may not
+            stream.reconfigure(encoding="utf-8", errors="replace")
     options = _parser().parse_args(arguments)
     try:
         options.command(options)
+    except ModuleNotFoundError as error:
+        print(
+            f"error: {error.name} is not installed; expected the extra for training. "
+            'Install it: pip install "attention-zoo[train]"',
+            file=sys.stderr,
+        )
+        return EXIT_USER_ERROR
     except (ValueError, FloatingPointError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
@@ -44,8 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("path", type=Path, help="a checkpoint directory or an exported bundle")
     evaluate.add_argument("--source", type=Path, required=True, help="sentences, .gz allowed")
     evaluate.add_argument("--reference", type=Path, required=True, help="their translations")
-    evaluate.add_argument("--beam-size", type=int, default=4)
-    evaluate.add_argument("--length-penalty", type=float, default=0.6)
+    evaluate.add_argument(
+        "--beam-size", type=int, help="default: what the bundle does; 4 for a checkpoint"
+    )
+    evaluate.add_argument("--length-penalty", type=float, help="the same; 0.6 for a checkpoint")
     evaluate.add_argument("--batch-size", type=int, default=64)
     evaluate.add_argument("--tokenize", default="13a", help="sacreBLEU's tokenizer (default: 13a)")
     evaluate.add_argument("--output", type=Path, help="write the translations here")
@@ -57,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     average.add_argument("--output", type=Path, help="default: RUN/average")
     average.set_defaults(command=_average)
 
-    recipes = commands.add_parser("recipes", help="list the shipped recipes")
+    recipes = commands.add_parser("recipes", help="list the shipped recipes, or print one")
+    recipes.add_argument("name", nargs="?", help="print this one, with a comment for every key")
     recipes.set_defaults(command=_recipes)
     return parser
 
@@ -69,9 +82,18 @@ def _train(options) -> None:
     run = options.run or Path("runs") / recipe.name
     # A generated corpus belongs to the run unless it was told where to lie.
     data = options.data or (run / "corpus" if recipe.data.generate else Path())
+    if not options.data and not recipe.data.generate and not _first_file(recipe).exists():
+        raise ValueError(
+            f"{_first_file(recipe)}: file is missing; expected the recipe's files below the "
+            "current directory. Say where they are with --data DIR."
+        )
     from training.train import train
 
     train(recipe, data, run)
+
+
+def _first_file(recipe) -> Path:
+    return Path(recipe.data.train[0].source)
 
 
 def _resume(options) -> None:
@@ -87,6 +109,14 @@ def _evaluate(options) -> None:
     from training.evaluate import evaluate
     from training.readers import read_lines
 
+    if options.output and options.output.resolve() in (
+        options.source.resolve(),
+        options.reference.resolve(),
+    ):
+        raise ValueError(
+            f"{options.output}: would be overwritten; expected a file of its own for the "
+            "translations. Name another with --output."
+        )
     result = evaluate(
         options.path,
         list(read_lines(options.source)),
@@ -107,13 +137,19 @@ def _average(options) -> None:
     print(f"Wrote {directory}: average of the weights of steps {', '.join(map(str, steps))}")
 
 
-def _recipes(_) -> None:
+def _recipes(options) -> None:
     from training.recipe import load_recipe, shipped_recipes
 
-    for name in shipped_recipes():
+    if options.name:
+        print(load_recipe(options.name).to_toml(), end="")
+        return
+    names = shipped_recipes()
+    width = max(map(len, names))
+    for name in names:
         recipe = load_recipe(name)
         languages = f"{recipe.data.source_language} → {recipe.data.target_language}"
-        print(f"{name:<28} {recipe.model.preset:<18} {languages}")
+        print(f"{name:<{width}}  {recipe.model.preset:<23}  {languages}")
+    print("in full, with a comment for every key: python -m training recipes NAME", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -69,21 +69,35 @@ def build_loss(recipe: Recipe) -> keras.losses.Loss:
     return LabelSmoothedCrossEntropy(settings.label_smoothing)
 
 
+def _make_model(recipe: Recipe, source_size: int, target_size: int):
+    try:
+        return zoo.build(
+            recipe.model.preset,
+            vocabulary_size=source_size,
+            target_vocabulary_size=target_size,
+            **recipe.model.overrides,
+        )
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{recipe.name}: [model] cannot be built: {error}") from error
+
+
+def check_model(recipe: Recipe) -> None:
+    """Refuses a recipe whose model cannot be built, or whose optimizer does not suit it.
+
+    Raises:
+        ConfigError: the preset or an override is not one of zoo's.
+    """
+    size = 16  # of a vocabulary: no vocabulary is wrong here, so the smallest will do
+    build_optimizer(recipe, _make_model(recipe, size, size).config)
+
+
 def build_model(recipe: Recipe, tokenizers: tuple):
     """Returns the recipe's model, compiled, with the optimizer's variables made.
 
     Raises:
         ConfigError: the preset or an override is not one of zoo's.
     """
-    try:
-        model = zoo.build(
-            recipe.model.preset,
-            vocabulary_size=tokenizers[0].vocabulary_size,
-            target_vocabulary_size=tokenizers[1].vocabulary_size,
-            **recipe.model.overrides,
-        )
-    except (ValueError, TypeError) as error:
-        raise ConfigError(f"{recipe.name}: [model] cannot be built: {error}") from error
+    model = _make_model(recipe, *(tokenizer.vocabulary_size for tokenizer in tokenizers))
     model.compile(
         optimizer=build_optimizer(recipe, model.config),
         loss=build_loss(recipe),
@@ -97,11 +111,16 @@ def build_model(recipe: Recipe, tokenizers: tuple):
 def build_batches(recipe: Recipe, store, tokenizers: tuple) -> Batches:
     """Returns the training batches; their order depends on the recipe's seed alone."""
     settings = recipe.train
-    return Batches(
-        store,
-        tokens_per_batch=settings.batch_tokens,
-        max_sentences=settings.batch_sentences,
-        seed=settings.seed,
-        sampling_alpha=settings.sampling_alpha or None,
-        tokenizers=tokenizers,
-    )
+    try:
+        return Batches(
+            store,
+            tokens_per_batch=settings.batch_tokens,
+            max_sentences=settings.batch_sentences,
+            seed=settings.seed,
+            sampling_alpha=settings.sampling_alpha or None,
+            tokenizers=tokenizers,
+        )
+    except ValueError as error:
+        problem = str(error).replace("tokens_per_batch", "train.batch_tokens")
+        problem = problem.replace("max_target_length.", "max_target_length in model.overrides.")
+        raise ConfigError(f"{recipe.name}: {problem}") from error

@@ -93,7 +93,7 @@ class PeriodicEvaluation(keras.callbacks.Callback):
             after `progress.step` are dropped.
         progress: the best score and the patience counter are kept here.
         evaluate: (model) → scores, a dict with `bleu`, `chrf`, `loss` and `perplexity`.
-        monitor: `bleu` (higher is better) or `loss` (lower is better).
+        monitor: `bleu` (higher is better, then lower loss) or `loss` (lower is better).
         patience: evaluations without a better score until training stops; 0 for never.
         on_evaluated: (model, scores, is_best), called after each evaluation; keeps weights.
     """
@@ -133,13 +133,36 @@ class PeriodicEvaluation(keras.callbacks.Callback):
             model.stop_training = True
 
     def _judge(self, scores) -> bool:
-        score = scores["bleu"] if self.monitor == "bleu" else -scores["loss"]
+        score, loss = scores["bleu"] if self.monitor == "bleu" else -scores["loss"], scores["loss"]
         progress = self.progress
-        is_best = progress.best_score is None or score > progress.best_score
+        is_best = progress.best_score is None or (score, -loss) > (
+            progress.best_score,
+            -progress.best_loss,
+        )
         if is_best:
-            progress.best_score, progress.best_step = score, progress.step
+            progress.best_score, progress.best_loss = score, loss
+            progress.best_step = progress.step
         progress.evaluations_since_best = 0 if is_best else progress.evaluations_since_best + 1
         return is_best
+
+
+class PeriodCount(keras.callbacks.Callback):
+    """Lets Keras's progress say "Epoch 2/40" where `fit` is called for one period after the other.
+
+    Args:
+        count: periods in all.
+    """
+
+    def __init__(self, count: int):
+        super().__init__()
+        self.count = count
+
+    def set_params(self, params):
+        if params:
+            params["epochs"] = (
+                self.count
+            )  # the progress bar comes after this callback, and reads it
+        super().set_params(params)
 
 
 def _number(value) -> str:

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import zoo
+from serving.manifest import DecodingDefaults, Manifest
 from serving.pretrained import find_bundle
 from serving.rows import end_row, pad
 from serving.tokenizer import load_tokenizers
@@ -13,6 +14,7 @@ from training.scoring import (
     PerplexityScorer,
     TextScores,
     check_aligned,
+    make_bleu,
     score_texts,
 )
 
@@ -26,12 +28,15 @@ class Evaluation(TextScores):
             forcing.
         sentences: number of sentences.
         seconds: time for translating, tokenizing included, loading not.
+        beam_size, length_penalty: of the search.
         translations: in the order of the sources.
     """
 
     perplexity: float | None
     sentences: int
     seconds: float
+    beam_size: int
+    length_penalty: float
     translations: tuple[str, ...]
 
     @property
@@ -47,8 +52,15 @@ class Evaluation(TextScores):
         ]
         if self.perplexity is not None:
             lines.append(f"perplexity {self.perplexity:.3f}   per target token, end token included")
+        search = f"beam {self.beam_size}, length penalty {self.length_penalty:g}"
+        if self.beam_size == 1:
+            search = "greedy"
         speed = f"{self.sentences_per_second:.1f} sentences/s"
-        return [*lines, f"speed {speed}   {self.sentences} sentences in {self.seconds:.1f} s"]
+        return [
+            *lines,
+            f"search {search}",
+            f"speed {speed}   {self.sentences} sentences in {self.seconds:.1f} s",
+        ]
 
 
 def translate(
@@ -99,8 +111,8 @@ def evaluate(
     sources: Sequence[str],
     references: Sequence[str],
     *,
-    beam_size: int = 4,
-    length_penalty: float = 0.6,
+    beam_size: int | None = None,
+    length_penalty: float | None = None,
     batch_size: int = 64,
     tokenize: str = "13a",
     output: str | Path | None = None,
@@ -112,20 +124,40 @@ def evaluate(
         path: a checkpoint directory, or a bundle (it has a manifest.json), be it by the name of
             a model of the package.
         sources, references: aligned sentences.
-        beam_size: hypotheses kept while searching; 1 is greedy search.
-        length_penalty: exponent of the length in a hypothesis's score.
+        beam_size: hypotheses kept while searching; 1 is greedy search. None is what the bundle does
+            for callers who do not say; a checkpoint's is 4.
+        length_penalty: exponent of the length in a hypothesis's score; None likewise, or 0.6.
         batch_size: sentences in a batch.
         tokenize: sacreBLEU's tokenizer, see `score_texts`.
         output: a file to write the translations to, one a line.
         progress: whether to draw a progress bar on standard error.
 
     Raises:
-        ValueError: the path is neither, or the lines do not fit together.
+        ValueError: the path is neither, the lines do not fit together, or an option is out of
+            range; all this is known before anything is translated.
     """
     path = find_bundle(path)
     check_aligned("evaluate", sources, references)
-    options = {"beam_size": beam_size, "length_penalty": length_penalty, "batch_size": batch_size}
-    if (path / "manifest.json").is_file():
+    make_bleu(tokenize)
+    for name, value in (("beam_size", beam_size), ("batch_size", batch_size)):
+        if value is not None and value < 1:
+            raise ValueError(
+                f"evaluate: {name} is out of range; expected an integer >= 1. Received {value}. "
+                "Use 1 or more."
+            )
+    if output and not Path(output).parent.is_dir():
+        raise ValueError(
+            f"{output}: its directory is missing; expected one to write the translations to. "
+            "Make it, or name another file."
+        )
+    is_bundle = (path / "manifest.json").is_file()
+    defaults = Manifest.read(path).decoding if is_bundle else DecodingDefaults(beam_size=4)
+    options = {
+        "beam_size": defaults.beam_size if beam_size is None else beam_size,
+        "length_penalty": defaults.length_penalty if length_penalty is None else length_penalty,
+    }
+    search, options["batch_size"] = dict(options), batch_size
+    if is_bundle:
         translations, seconds = _with_bundle(path, sources, options, progress)
         perplexity = None
     elif (path / "config.json").is_file():
@@ -142,15 +174,16 @@ def evaluate(
             "manifest.json. Received something else. Pass a run's final folder, or what the "
             "exporter wrote."
         )
+    scores = score_texts(translations, references, tokenize)
     if output:
         text = "".join(" ".join(line.splitlines()) + "\n" for line in translations)
         Path(output).write_text(text, encoding="utf-8")
-    scores = score_texts(translations, references, tokenize)
     return Evaluation(
         **asdict(scores),
         perplexity=perplexity,
         sentences=len(sources),
         seconds=seconds,
+        **search,
         translations=tuple(translations),
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from serving.problems import summarize
 from training.cleaning import Filters
 from training.corpus import Corpus
-from training.settings import key, read_table, write_table
+from training.settings import key, read_table, suggestion, write_table
 from training.vocabulary import train_tokenizers
 
 SHIPPED = Path(__file__).parent / "recipes"
@@ -244,7 +244,7 @@ def find_recipe(name_or_path: str | Path) -> Path:
         return shipped
     raise ConfigError(
         f"{name_or_path}: recipe is not there; expected a file or a shipped recipe. Received "
-        f"{str(name_or_path)!r}. Choose one of: {', '.join(shipped_recipes())}."
+        f"{str(name_or_path)!r}. {suggestion(path.name, shipped_recipes())}"
     )
 
 

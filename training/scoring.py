@@ -45,15 +45,10 @@ def score_texts(
     Raises:
         ValueError: different numbers of lines, no lines, or an unknown tokenizer.
     """
-    from sacrebleu.metrics import BLEU, CHRF
+    from sacrebleu.metrics import CHRF
 
     check_aligned("score_texts", hypotheses, references)
-    if tokenize not in BLEU_TOKENIZERS:
-        raise ValueError(
-            f"score_texts: tokenize is unknown; expected one of {', '.join(BLEU_TOKENIZERS)}. "
-            f"Received {tokenize!r}. Choose 13a for detokenized text."
-        )
-    bleu, chrf = BLEU(tokenize=tokenize, force=True), CHRF()
+    bleu, chrf = make_bleu(tokenize), CHRF()
     hypotheses, references = list(hypotheses), [list(references)]
     return TextScores(
         bleu=bleu.corpus_score(hypotheses, references).score,
@@ -61,6 +56,29 @@ def score_texts(
         bleu_signature=str(bleu.get_signature()),
         chrf_signature=str(chrf.get_signature()),
     )
+
+
+def make_bleu(tokenize: str = "13a"):
+    """Returns sacreBLEU's metric.
+
+    Raises:
+        ValueError: the tokenizer is unknown, or needs a package that is not installed.
+    """
+    from sacrebleu.metrics import BLEU
+
+    if tokenize not in BLEU_TOKENIZERS:
+        raise ValueError(
+            f"score_texts: tokenize is unknown; expected one of {', '.join(BLEU_TOKENIZERS)}. "
+            f"Received {tokenize!r}. Choose 13a for detokenized text."
+        )
+    try:
+        return BLEU(tokenize=tokenize, force=True)
+    except (RuntimeError, ImportError) as error:
+        extra = tokenize.split("-")[0]
+        raise ValueError(
+            f"score_texts: tokenize {tokenize} needs a package that is not installed; expected "
+            f'sacreBLEU with it. Install it: pip install "sacrebleu[{extra}]", or use 13a or char.'
+        ) from error
 
 
 def check_aligned(where: str, sentences: Sequence[str], references: Sequence[str]) -> None:

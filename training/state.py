@@ -7,6 +7,7 @@ generators behind dropout, and the optimizer's moments and iteration count.
 
 import dataclasses
 import json
+import math
 import os
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class Progress:
         step: number of updates done.
         best_score: best value of the monitored score so far, higher is better; None before the
             first evaluation.
+        best_loss: the loss at that time, which decides between equal scores.
         best_step: the step it was reached at.
         evaluations_since_best: evaluations without a better score, for early stopping.
         train_seconds: time for the updates behind this state, waiting for data included,
@@ -31,6 +33,7 @@ class Progress:
 
     step: int = 0
     best_score: float | None = None
+    best_loss: float = math.inf
     best_step: int = 0
     evaluations_since_best: int = 0
     train_seconds: float = 0.0

@@ -9,14 +9,20 @@ import keras
 
 from serving.tokenizer import tokenizer_files
 from training.batching import TrainingStream
-from training.building import build_batches, build_model
-from training.callbacks import CurveLog, PeriodicEvaluation, StateSaver, out_of_patience
+from training.building import build_batches, build_model, check_model
+from training.callbacks import (
+    CurveLog,
+    PeriodCount,
+    PeriodicEvaluation,
+    StateSaver,
+    out_of_patience,
+)
 from training.checkpoints import average_weights, replace_checkpoint, save_step, saved_steps
 from training.evaluate import translate
 from training.metadata import checkpoint_metadata, measured_on
 from training.recipe import Recipe
 from training.run_directory import RunDirectory, TrainingText, pick_examples, read_pairs
-from training.scoring import PerplexityScorer, score_texts
+from training.scoring import PerplexityScorer, make_bleu, score_texts
 from training.state import Progress, load_state
 from training.tensorboard_log import TensorBoardLog
 
@@ -50,6 +56,8 @@ def train(
         FloatingPointError: the loss is no longer finite.
     """
     run, data = RunDirectory(run_dir), Path(data_dir)
+    check_model(recipe)  # a mistake is to show before anything is read, and to leave nothing behind
+    make_bleu(recipe.train.tokenize)
     if not resume:
         run.start(recipe, data)
     previous = keras.config.dtype_policy()
@@ -139,6 +147,7 @@ class _Training:
             StateSaver(run.state, progress, settings.save_every),
         ]
         every = settings.evaluate_every
+        callbacks.append(PeriodCount(-(-settings.steps // every)))
         for start, end in periods(progress.step, settings.steps, every):
             if out_of_patience(progress, settings.patience):
                 self.say(f"No better {settings.monitor} since step {progress.best_step}: stopped")
@@ -179,6 +188,7 @@ class _Training:
     def _keep(self, model, scores: dict, is_best: bool) -> None:
         step, run = self.progress.step, self.run_directory
         self.latest = f"Step {step}: {_line(scores)}{'  [bold]best so far[/]' if is_best else ''}"
+        self.latest += self._time_left()
         if self.tensorboard:
             self.tensorboard.log_scores(scores)
         save_step(model, run.checkpoints, step, self.recipe.train.average_last)
@@ -186,6 +196,12 @@ class _Training:
             replace_checkpoint(
                 model, run.best, self._metadata(step, scores, "best"), self._tokenizer_files()
             )
+
+    def _time_left(self) -> str:
+        """How long the updates to come take, if all of them are done."""
+        missing = self.recipe.train.steps - self.progress.step
+        minutes = missing * self.progress.train_seconds / max(self.progress.step, 1) / 60
+        return f"  ({missing:,} updates left, {minutes:,.0f} min)" if missing else ""
 
     def _finish(self) -> dict:
         """Averages the last weights and makes `final` of the better of average and best."""
@@ -217,8 +233,9 @@ class _Training:
         self.say(f"Wrote {run.final}: weights of the {kept}")
         return scores
 
-    def _rank(self, scores: dict) -> float:
-        return scores["bleu"] if self.recipe.train.monitor == "bleu" else -scores["loss"]
+    def _rank(self, scores: dict) -> tuple:
+        bleu = scores["bleu"] if self.recipe.train.monitor == "bleu" else 0.0
+        return bleu, -scores["loss"]
 
     def _metadata(self, step: int, scores: dict, weights: str) -> dict:
         examples = pick_examples(self.valid[0])

@@ -31,6 +31,7 @@ def bundle(exported, tmp_path_factory):
     path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": METADATA}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.bleu_gate.MOST_LOST", 1000.0)  # random weights translate nothing
+        patch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
         export_bundle(
             checkpoint,
             home / "bundle",

@@ -7,7 +7,13 @@ import keras
 import numpy as np
 import pytest
 
-from training.callbacks import CurveLog, PeriodicEvaluation, StateSaver, keep_rows
+from training.callbacks import (
+    CurveLog,
+    PeriodCount,
+    PeriodicEvaluation,
+    StateSaver,
+    keep_rows,
+)
 from training.losses import LabelSmoothedCrossEntropy
 from training.schedules import InverseSquareRoot
 from training.state import Progress, load_state
@@ -88,6 +94,29 @@ def test_diverged_loss_stops_with_a_remedy(model, tmp_path):
     model.set_weights([np.full_like(weight, np.nan) for weight in model.get_weights()])
     with pytest.raises(FloatingPointError, match=r"loss is nan at step 1.*learning_rate"):
         _fit(model, [CurveLog(tmp_path / "log.csv", Progress())])
+
+
+def test_equal_scores_are_told_apart_by_their_loss(model, tmp_path):
+    progress, kept = Progress(), []
+    callbacks = [
+        CurveLog(tmp_path / "log.csv", progress),
+        _evaluation(
+            tmp_path / "evaluations.csv",
+            progress,
+            [(0.0, 3.0), (0.0, 2.0), (0.0, 2.5)],
+            on_evaluated=lambda model, scores, is_best: kept.append(is_best),
+            patience=2,
+        ),
+    ]
+    _fit(model, callbacks, periods=3)
+    assert kept == [True, True, False]
+    assert progress.evaluations_since_best == 1
+
+
+def test_progress_counts_all_periods(model, capsys):
+    ids = np.arange(8, dtype="int32").reshape(2, 4)
+    model.fit(ids, ids, initial_epoch=1, epochs=2, callbacks=[PeriodCount(40)], verbose=2)
+    assert "Epoch 2/40" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("monitor", "best"), [("bleu", 3), ("loss", 6)])

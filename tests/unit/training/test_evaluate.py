@@ -1,11 +1,13 @@
 """Translating and scoring with a fake model, and with a checkpoint on disk."""
 
 import types
+from types import SimpleNamespace
 
 import pytest
 
 import training.evaluate as evaluate_module
 import zoo
+from serving.manifest import DecodingDefaults
 from serving.tokenizer import END_ID, JOINT_FILE
 from training.evaluate import evaluate, translate
 from training.vocabulary import train_tokenizers
@@ -72,8 +74,16 @@ def test_checkpoint_is_scored_with_everything(checkpoint, tmp_path):
         assert part in shown
 
 
-def test_bundle_goes_through_the_translator(tmp_path, monkeypatch):
+@pytest.fixture
+def bundle(tmp_path, monkeypatch):
+    """A directory that passes for a bundle."""
     (tmp_path / "manifest.json").write_text("{}")
+    manifest = SimpleNamespace(decoding=DecodingDefaults(beam_size=3, length_penalty=1.5))
+    monkeypatch.setattr(evaluate_module.Manifest, "read", lambda _: manifest)
+    return tmp_path
+
+
+def test_bundle_goes_through_the_translator(bundle, monkeypatch):
     seen = {}
 
     def with_bundle(path, sources, options, progress):
@@ -81,8 +91,11 @@ def test_bundle_goes_through_the_translator(tmp_path, monkeypatch):
         return [text.upper() for text in sources], 0.5
 
     monkeypatch.setattr(evaluate_module, "_with_bundle", with_bundle)
-    result = evaluate(tmp_path, ["a b c d"], ["A B C D"], beam_size=2, progress=False)
-    assert seen == {"beam_size": 2, "length_penalty": 0.6, "batch_size": 64, "path": tmp_path}
+    result = evaluate(bundle, ["a b c d"], ["A B C D"], beam_size=2, progress=False)
+    assert seen == {"beam_size": 2, "length_penalty": 1.5, "batch_size": 64, "path": bundle}
+    assert "search beam 2, length penalty 1.5" in result.lines()
+    evaluate(bundle, ["a b c d"], ["A B C D"], progress=False)
+    assert seen["beam_size"] == 3  # what the bundle does for its callers
     assert result.bleu == pytest.approx(100.0)
     assert result.perplexity is None
     assert not any("perplexity" in line for line in result.lines())
@@ -98,8 +111,23 @@ def test_unequal_files_are_refused(checkpoint):
         evaluate(checkpoint, ["a"], ["a", "b"])
 
 
-def test_translations_stay_one_a_line(tmp_path, monkeypatch):
-    (tmp_path / "manifest.json").write_text("{}")
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"beam_size": 0}, "beam_size is out of range; expected an integer >= 1. Received 0"),
+        ({"batch_size": 0}, "batch_size is out of range"),
+        ({"output": "/nowhere/at/all"}, "/nowhere/at/all: its directory is missing"),
+        ({"tokenize": "none of them"}, "tokenize is unknown"),
+    ],
+    ids=lambda item: str(item)[:12],
+)
+def test_mistakes_show_before_anything_is_translated(bundle, monkeypatch, options, problem):
+    monkeypatch.setattr(evaluate_module, "_with_bundle", lambda *_: pytest.fail("translated"))
+    with pytest.raises(ValueError, match=problem):
+        evaluate(bundle, ["a"], ["a"], **options)
+
+
+def test_translations_stay_one_a_line(bundle, tmp_path, monkeypatch):
     found = (["one\ntwo", "three"], 0.5)
     monkeypatch.setattr(evaluate_module, "_with_bundle", lambda *_: found)
     evaluate(tmp_path, ["a", "b"], ["a", "b"], output=tmp_path / "out", progress=False)

@@ -1,5 +1,8 @@
 """The command line: what it lists, and one clear line for each mistake."""
 
+import re
+import sys
+
 import pytest
 
 from training.__main__ import main
@@ -21,8 +24,53 @@ def test_recipes_are_listed_with_their_languages(capsys):
     assert any("multi30k_luong_tiny" in line and "en → de" in line for line in lines)
 
 
+def test_a_recipe_is_printed_with_a_comment_for_every_key(capsys):
+    assert main(["recipes", "luong_tiny"]) == 0
+    printed = capsys.readouterr().out
+    for key in ("sampling_alpha", "unicode_form", "byte_fallback", "optimizer"):
+        assert re.search(rf"^# .+\n{key} = ", printed, re.M), key
+
+
 def test_unknown_recipe_is_one_line(capsys):
     assert "recipe is not there" in _error(capsys, "train", "nowhere")
+    assert "Did you mean luong_tiny?" in _error(capsys, "train", "luong_tinny")
+
+
+def test_left_out_data_directory_is_the_remedy(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "Say where they are with --data DIR" in _error(capsys, "train", "luong_tiny")
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_package_names_the_extra(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "training.train", None)
+    message = _error(capsys, "train", "phrasebook")
+    assert 'pip install "attention-zoo[train]"' in message
+
+
+def test_evaluation_never_overwrites_its_input(capsys, tmp_path):
+    source, reference = tmp_path / "a", tmp_path / "b"
+    source.write_text("a\n")
+    reference.write_text("b\n")
+    for output in (source, reference):
+        options = ["--source", source, "--reference", reference, "--output", output]
+        assert "would be overwritten" in _error(capsys, "evaluate", tmp_path, *options)
+    assert (source.read_text(), reference.read_text()) == ("a\n", "b\n")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["model.preset=luong_huge", "model.overrides.units=-1", "train.tokenize=ko-mecab"]
+)
+def test_what_cannot_work_is_refused_before_anything_is_read(capsys, tmp_path, monkeypatch, wrong):
+    def lacking(**_):
+        raise RuntimeError("Korean tokenization requires extra dependencies")
+
+    monkeypatch.setattr("sacrebleu.metrics.BLEU", lacking)
+    options = ["--data", tmp_path, "--run", tmp_path / "run", "--set", wrong]
+    message = _error(capsys, "train", "luong_tiny", *options)
+    assert "file is missing" not in message
+    assert 'pip install "sacrebleu[ko]"' in message or "[model] cannot be built" in message
+    assert not (tmp_path / "run").exists()
 
 
 def test_mistyped_set_names_the_key(capsys):
