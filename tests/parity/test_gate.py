@@ -221,9 +221,47 @@ def test_failed_export_keeps_the_bundle_it_would_replace(quick, tmp_path, monkey
     Manifest.read(tmp_path / "bundle")
 
 
-def test_export_refuses_an_existing_directory(quick, tmp_path):
+def test_export_refuses_an_existing_bundle(quick, tmp_path):
+    shutil.copytree(quick.bundle, tmp_path / "bundle")
     with pytest.raises(ValueError, match=r"exists already.*--overwrite"):
-        export_again(quick, tmp_path)
+        export_again(quick, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_export_replaces_bundles_only(quick, tmp_path, overwrite):
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    (texts / "manifest.json").write_text('{"name": "of something else"}')
+    (tmp_path / "file").write_text("mine")
+    for place in (texts, tmp_path / "file", quick.checkpoint, quick.checkpoint.parent):
+        before = sorted(place.rglob("*"))
+        with pytest.raises(ValueError, match="expected a new directory, or a bundle to replace"):
+            export_again(quick, place, overwrite=overwrite)
+        assert sorted(place.rglob("*")) == before
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_export_leaves_its_neighbours_alone(quick, tmp_path):
+    neighbour = tmp_path / "bundle.partial"
+    neighbour.mkdir()
+    (neighbour / "notes").write_text("mine")
+    (tmp_path / "bundle").mkdir()  # empty: nothing is lost
+    export_again(quick, tmp_path / "bundle")
+    Manifest.read(tmp_path / "bundle")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "bundle.partial"]
+    assert (neighbour / "notes").read_text() == "mine"
+
+
+def test_export_says_where_the_checkpoint_is(quick, tmp_path):
+    for place, problem in (
+        (tmp_path / "nowhere", "does not exist"),
+        (tmp_path, "not a checkpoint; expected .* Name the `final` or `best` directory"),
+        (tmp_path / "run", "a training run; expected .* Name its checkpoint, .*run/final"),
+    ):
+        if place.name == "run":
+            shutil.copytree(quick.checkpoint, place / "final")
+        with pytest.raises(ValueError, match=problem):
+            export_bundle(place, tmp_path / "bundle")
 
 
 def test_export_refuses_a_checkpoint_without_tokenizer(quick, tmp_path):

@@ -91,6 +91,8 @@ def test_model_of_the_package_is_found_by_its_name(run, toolbox, tmp_path, monke
     assert "`python -m serving models`" in errors
 
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "ko-en").mkdir()
+    assert "hides the model ko-en of the package" in run("translate", "ko-en")[2]
     own = toolbox.bundle("ko-en", about={"licence": "mine"})
     assert own.is_dir()
     assert Translator.load("ko-en", threads=1).manifest.about == {"licence": "mine"}
@@ -179,7 +181,44 @@ def test_stream_equals_greedy_translation(run, shared_bundle):
 def test_translate_warns_about_lines_that_were_cut(run, shared_bundle):
     _, output, errors = run("translate", shared_bundle, stdin=b"cat " * 60 + b"\na dog\n")
     assert len(output.splitlines()) == 2
-    assert "1 too long lines were cut off" in errors
+    assert "lines longer than 24 tokens were cut off: 1." in errors
+    lines = b"a dog\n" + (b"cat " * 60 + b"\n") * 9
+    errors = run("translate", shared_bundle, stdin=lines)[2]
+    assert "were cut off: 2, 3, 4, 5, 6, 7, 8, 9 and 1 more." in errors
+
+
+def test_closed_input_is_one_line(run, shared_bundle, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert main(["translate", str(shared_bundle)]) == 2
+    assert "standard input is closed" in capsys.readouterr().err
+
+
+def test_checkpoint_is_told_from_a_bundle(run, tmp_path):
+    (tmp_path / "model.weights.h5").write_bytes(b"")
+    errors = run("translate", tmp_path)[2]
+    assert f"This is a checkpoint: export it, `python -m export {tmp_path} BUNDLE`" in errors
+
+
+def test_remedy_for_a_missing_precision_is_another_one(run, toolbox):
+    assert "or use float32" in run("translate", toolbox.bundle(), "--precision", "int8")[2]
+    int8 = {"translate.int8.onnx": toolbox.graph_spec()}
+    directory = toolbox.bundle("int8")
+    (directory / "translate.onnx").rename(directory / "translate.int8.onnx")
+    bundle = toolbox.bundle("int8", graphs=int8, files=hash_files(directory))
+    assert "Use int8" in run("translate", bundle, "--precision", "float32")[2]
+
+
+def test_stream_has_one_hypothesis(run, shared_bundle):
+    options = ["--stream", "--num-hypotheses", 2]
+    errors = run("translate", shared_bundle, *options, stdin=b"a\n")[2]
+    assert "num_hypotheses must be 1" in errors
+    assert "beam_size" not in errors
+
+
+def test_beam_has_a_limit(run, shared_bundle):
+    errors = run("translate", shared_bundle, "--beam-size", 100_000, stdin=b"a\n")[2]
+    assert "beam_size" in errors
+    assert "256" in errors
 
 
 def test_translate_names_the_line_that_is_no_utf8(run, shared_bundle):
@@ -229,7 +268,7 @@ def test_info_tells_licence_data_and_scores_if_the_bundle_does(run, toolbox, sha
         (["verify", "{bundle}", "--shortlist"], "Export it again with --shortlist"),
         (["translate", "{bundle}", "--stream", "--beam-size", 2], "beam_size must be 1"),
         (["translate", "{bundle}", "--stream", "--scores"], "Leave out --stream"),
-        (["translate", "{bundle}", "--stream", "--num-hypotheses", 2], "num_hypotheses is above"),
+        (["translate", "{bundle}", "--stream", "--num-hypotheses", 2], "num_hypotheses must be 1"),
         (["translate", "nowhere"], "the manifest is missing"),
         (["info", "nowhere"], "the manifest is missing"),
         (["attend", "{bundle}", "a dog", "--png", "nowhere/map.png"], "No such file"),

@@ -206,7 +206,7 @@ def test_nothing_runs_before_it_is_needed(streaming):
     [
         ({"beam_size": 2}, "beam_size must be 1: .* Received 2. Use translate"),
         ({"beam_size": True}, "beam_size is out of range"),
-        ({"num_hypotheses": 2}, "num_hypotheses is above beam_size"),
+        ({"num_hypotheses": 2}, "num_hypotheses must be 1"),
         ({"text": 5}, "text must be a str. Received 5"),
         ({"text": ["a"]}, "text must be a str"),
         ({"prefix": ["a"]}, "prefix must be one str"),

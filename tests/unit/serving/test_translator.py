@@ -219,7 +219,7 @@ def test_prefix_is_one_for_all_or_one_for_each(translator):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"beam_size": 0}, "beam_size is out of range; expected an integer of at least 1"),
+        ({"beam_size": 0}, "beam_size is out of range; expected an integer from 1 to 256"),
         ({"beam_size": 2.5}, "beam_size is out of range"),
         ({"beam_size": True}, "beam_size is out of range"),
         ({"num_hypotheses": 3}, "num_hypotheses is above beam_size .1.. Received 3"),
