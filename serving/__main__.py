@@ -264,6 +264,8 @@ def _info(options: argparse.Namespace) -> None:
     about = manifest.about
     facts = {
         "model": f"{model.preset} ({model.family}), revision {model.revision[:12]}",
+        "sizes": ", ".join(f"{name} {value}" for name, value in model.config.items()),
+        "parameters": about.get("parameters"),
         "languages": f"{manifest.languages.source} to {manifest.languages.target}",
         "trained on": about.get("training_data"),
         "scores": about.get("scores"),
