@@ -200,8 +200,8 @@ class _Training:
     def _time_left(self) -> str:
         """How long the updates to come take, if all of them are done."""
         missing = self.recipe.train.steps - self.progress.step
-        minutes = missing * self.progress.train_seconds / max(self.progress.step, 1) / 60
-        return f"  ({missing:,} updates left, {minutes:,.0f} min)" if missing else ""
+        seconds = missing * self.progress.train_seconds / max(self.progress.step, 1)
+        return f"  ({missing:,} updates left, {math.ceil(seconds / 60):,} min)" if missing else ""
 
     def _finish(self) -> dict:
         """Averages the last weights and makes `final` of the better of average and best."""
