@@ -159,9 +159,7 @@ class PeriodCount(keras.callbacks.Callback):
 
     def set_params(self, params):
         if params:
-            params["epochs"] = (
-                self.count
-            )  # the progress bar comes after this callback, and reads it
+            params["epochs"] = self.count  # for the progress bar, which comes after this callback
         super().set_params(params)
 
 
