@@ -288,7 +288,8 @@ def render(results, times, text, options):
 Every family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens,
 a joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and Muon
 with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Training took: {spent}.
-BLEU: sacreBLEU 13a, greedy search, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap samples.
+BLEU: sacreBLEU 13a, greedy search, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap
+samples.
 
 ![BLEU against source length](../docs/images/bottleneck{text.suffix}.png)
 
