@@ -55,12 +55,10 @@ def measure(directory, data):
         size, `signatures`); `speed`, sentences/s of each beam size, one thread, one sentence at a
         time; `examples`, a list of dicts (`set`, `rank`, `source`, `translation`, `reference`).
     """
-    from serving.manifest import Manifest
     from training.evaluate import evaluate
     from training.readers import read_lines
 
     source, target = directory.name.split("-")
-    penalty = Manifest.read(directory).decoding.length_penalty
     scores, examples, first = [], [], None
     for name, path, use in SETS[directory.name]:
         sources, references = (
@@ -68,9 +66,7 @@ def measure(directory, data):
         )
         row = {"set": name, "use": use, "sentences": len(sources), "bleu": [], "chrf": []}
         for beam_size in BEAM_SIZES:
-            found = evaluate(
-                directory, sources, references, beam_size=beam_size, length_penalty=penalty
-            )
+            found = evaluate(directory, sources, references, beam_size=beam_size)
             print(f"{directory.name}, {name}, beam {beam_size}:", *found.lines(), sep="\n  ")
             row["bleu"].append(found.bleu)
             row["chrf"].append(found.chrf)

@@ -8,6 +8,8 @@ import time
 import zlib
 from pathlib import Path
 
+from serving.lines import decode_lines
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -106,26 +108,13 @@ def read_lines(path):
         raise ValueError(
             f"{path}: file is missing; expected sentences, one a line. Check the path."
         )
-    content = path.read_bytes()
-    if content.startswith(b"\x1f\x8b"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ValueError(f"{path}: damaged gzip ({error}). Copy the file again.") from error
-    lines = content.removeprefix(b"\xef\xbb\xbf").split(b"\n")
-    if not lines[-1]:
-        del lines[-1]  # after the last line end
-    return [_decode(line, path, number) for number, line in enumerate(lines, start=1)]
-
-
-def _decode(line, path, number):
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
     try:
-        return line.removesuffix(b"\r").decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{path}: line {number} is not UTF-8 ({error.reason}); expected UTF-8. "
-            "Convert the file, for example with iconv."
-        ) from error
+        with gzip.open(path) if packed else path.open("rb") as stream:
+            return list(decode_lines(stream, path))
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path}: damaged gzip ({error}). Copy the file again.") from error
 
 
 def _parallel(option, paths):

@@ -75,7 +75,7 @@ class SavedModelArtefact:
         # The loaded object owns the variables that its signatures use.
         self._loaded = tf.saved_model.load(str(Path(bundle) / "saved_model" / "1"))
         self.signatures = self._loaded.signatures
-        self._defaults = {**NO_CONSTRAINT, **vars(Manifest.read(bundle).decoding)}
+        self._defaults = {**NO_CONSTRAINT, **vars(Manifest.read(bundle, verify=False).decoding)}
 
     def translate_ids(self, source_ids, beam_size, **options):
         """A dict of arrays, as `TranslationModel.translate_ids` returns."""

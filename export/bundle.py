@@ -26,6 +26,7 @@ from export.quantize import quantize
 from export.saved_model import write_saved_model
 from export.shortlist import learn_shortlist, same_pieces
 from export.warmup import write_warmup
+from serving.bundle_files import MANIFEST_NAME
 from serving.manifest import (
     SHORTLIST_GRAPH,
     DecodingDefaults,
@@ -134,9 +135,7 @@ def export_bundle(
             f"export: {what} has nothing to be measured on; expected texts with references. "
             "Received none. Pass --valid."
         )
-    _check_checkpoint(checkpoint)
     _check_directory(directory, checkpoint, overwrite)
-    names = [path.name for path in tokenizer_files(checkpoint)]
     given = _Given(list(examples), valid, valid_name, shortlist, int8_only, decoding)
     home = directory.resolve().parent  # so that the finished bundle is only renamed
     home.mkdir(parents=True, exist_ok=True)
@@ -144,25 +143,11 @@ def export_bundle(
         partial = Path(scratch) / "bundle"
         partial.mkdir()
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
-            result = _write(checkpoint, partial, names, given, report)
+            result = _write(checkpoint, partial, given, report)
         if directory.exists():
             shutil.rmtree(directory)
         partial.rename(directory.resolve())
     return result
-
-
-def _check_checkpoint(checkpoint):
-    """Refuses what is no checkpoint, and says where one lies if that can be seen."""
-    if (checkpoint / "config.json").is_file():
-        return
-    what = "not a checkpoint" if checkpoint.exists() else "does not exist"
-    remedy = "Name the `final` or `best` directory of a training run."
-    if (checkpoint / "final" / "config.json").is_file():
-        what, remedy = "a training run", f"Name its checkpoint, {checkpoint / 'final'}."
-    raise ValueError(
-        f"{checkpoint}: {what}; expected a directory with config.json, weights and tokenizer. "
-        f"{remedy}"
-    )
 
 
 def _check_directory(directory, checkpoint, overwrite):
@@ -188,7 +173,7 @@ def _check_directory(directory, checkpoint, overwrite):
 def _is_bundle(directory):
     """Whether a directory holds what an export wrote, be it damaged or of another version."""
     try:
-        manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
         return {"format_version", "graphs"} <= manifest.keys()
     except (OSError, ValueError, AttributeError):
         return False
@@ -209,8 +194,9 @@ def _decoding(beam_size, length_penalty):
     return DecodingDefaults(beam_size=beam_size, length_penalty=float(length_penalty))
 
 
-def _write(checkpoint, directory, names, given, report):
+def _write(checkpoint, directory, given, report):
     model, metadata = zoo.load_checkpoint(checkpoint)
+    names = [path.name for path in tokenizer_files(checkpoint)]
     tokenizers = load_tokenizers(checkpoint)
     for name in names:
         shutil.copyfile(checkpoint / name, directory / name)

@@ -9,9 +9,10 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from typing import Any, BinaryIO
+from typing import Any
 
 from serving.heatmap import render_text, save_png
+from serving.lines import decode_lines
 from serving.manifest import Manifest
 from serving.pretrained import find_bundle, pretrained_models
 from serving.translation import Translation
@@ -153,7 +154,7 @@ def _translate(options: argparse.Namespace) -> None:
     if sys.stdin is None:
         raise ValueError("standard input is closed; expected lines to translate. Redirect a file.")
     translator = _load(options)
-    truncated = write(translator, _lines(sys.stdin.buffer), options)
+    truncated = write(translator, decode_lines(sys.stdin.buffer, "standard input"), options)
     if truncated:
         limit = translator.manifest.limits.max_source_length
         lines = ", ".join(map(str, truncated[:_LINES_NAMED]))
@@ -218,17 +219,6 @@ def _format_ranked(number: int, result: Translation) -> str:
 def _one_line(text: str) -> str:
     # A translation with a line break would shift all lines after it.
     return " ".join(text.split())
-
-
-def _lines(stream: BinaryIO) -> Iterator[str]:
-    for number, line in enumerate(stream, start=1):
-        try:
-            text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-        except UnicodeDecodeError as error:
-            raise ValueError(
-                f"standard input: line {number} is not UTF-8 ({error.reason}). Convert it first."
-            ) from error
-        yield text.rstrip("\r\n")
 
 
 def _attend(options: argparse.Namespace) -> None:

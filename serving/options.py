@@ -74,13 +74,12 @@ _GRAPH_OPTIONS = tuple(
 )
 MOST_HYPOTHESES = 256  # of a beam: memory grows with it, and quality does not
 _MOST = 2**31 - 1  # of the graph's integers
-_HIGHEST = {"beam_size": MOST_HYPOTHESES}
-_LOWEST = {
-    "beam_size": 1,
-    "num_hypotheses": 1,
-    "min_length": 0,
-    "max_length": 0,
-    "no_repeat_ngram": 0,
+_LIMITS = {
+    "beam_size": (1, MOST_HYPOTHESES),
+    "num_hypotheses": (1, _MOST),
+    "min_length": (0, _MOST),
+    "max_length": (0, _MOST),
+    "no_repeat_ngram": (0, _MOST),
 }
 
 
@@ -117,12 +116,9 @@ def resolve_options(
             values[name] = getattr(manifest.decoding, name)
         elif name not in graph_inputs:
             problems.append(f"{name} cannot be changed: this bundle's graph has it built in.")
-    for name, low in _LOWEST.items():
-        high = _HIGHEST.get(name, _MOST)
-        values[name] = _integer(name, values[name], low, high, problems)
     for name in ("length_penalty", "coverage_penalty"):
         values[name] = _penalty(name, values[name], problems)
-    for name, (low, high) in _attention_choices(manifest).items():
+    for name, (low, high) in {**_LIMITS, **_attention_choices(manifest)}.items():
         values[name] = _integer(name, values[name], low, high, problems)
     if len(problems) == before:
         if requested.get("num_hypotheses") is None:

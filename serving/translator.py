@@ -252,10 +252,11 @@ class Translator:
             )
         elif self.manifest.decoding.beam_size != 1:
             options["beam_size"] = 1
-        if options.get("num_hypotheses") not in (1, None):
+        count = options.pop("num_hypotheses", None)
+        if count not in (1, None):
             problems.append(
-                "num_hypotheses must be 1: a stream is greedy search. "
-                f"Received {options.pop('num_hypotheses')!r}. Use translate."
+                f"num_hypotheses must be 1: a stream is greedy search. Received {count!r}. "
+                "Use translate."
             )
         checked, [forced] = self._check("stream", options, prefix, None, problems)
         return self._pipeline.grow(text, forced, checked)

@@ -82,18 +82,15 @@ def _train(options) -> None:
     run = options.run or Path("runs") / recipe.name
     # A generated corpus belongs to the run unless it was told where to lie.
     data = options.data or (run / "corpus" if recipe.data.generate else Path())
-    if not options.data and not recipe.data.generate and not _first_file(recipe).exists():
+    first = data / recipe.data.train[0].source
+    if not options.data and not recipe.data.generate and not first.exists():
         raise ValueError(
-            f"{_first_file(recipe)}: file is missing; expected the recipe's files below the "
-            "current directory. Say where they are with --data DIR."
+            f"{first}: file is missing; expected the recipe's files below the current directory. "
+            "Say where they are with --data DIR."
         )
     from training.train import train
 
     train(recipe, data, run)
-
-
-def _first_file(recipe) -> Path:
-    return Path(recipe.data.train[0].source)
 
 
 def _resume(options) -> None:

@@ -133,17 +133,20 @@ class PeriodicEvaluation(keras.callbacks.Callback):
             model.stop_training = True
 
     def _judge(self, scores) -> bool:
-        score, loss = scores["bleu"] if self.monitor == "bleu" else -scores["loss"], scores["loss"]
-        progress = self.progress
-        is_best = progress.best_score is None or (score, -loss) > (
-            progress.best_score,
-            -progress.best_loss,
-        )
+        progress, (score, negative_loss) = self.progress, rank(scores, self.monitor)
+        best = progress.best_score, -progress.best_loss
+        is_best = progress.best_score is None or (score, negative_loss) > best
         if is_best:
-            progress.best_score, progress.best_loss = score, loss
+            progress.best_score, progress.best_loss = score, -negative_loss
             progress.best_step = progress.step
         progress.evaluations_since_best = 0 if is_best else progress.evaluations_since_best + 1
         return is_best
+
+
+def rank(scores: dict, monitor: str) -> tuple[float, float]:
+    """What makes weights better: higher is. Equal scores are told apart by their loss."""
+    score = scores["bleu"] if monitor == "bleu" else -scores["loss"]
+    return score, -scores["loss"]
 
 
 class PeriodCount(keras.callbacks.Callback):

@@ -151,7 +151,9 @@ def evaluate(
             "Make it, or name another file."
         )
     is_bundle = (path / "manifest.json").is_file()
-    defaults = Manifest.read(path).decoding if is_bundle else DecodingDefaults(beam_size=4)
+    defaults = DecodingDefaults(beam_size=4)
+    if is_bundle:
+        defaults = Manifest.read(path, verify=False).decoding  # the Translator verifies
     options = {
         "beam_size": defaults.beam_size if beam_size is None else beam_size,
         "length_penalty": defaults.length_penalty if length_penalty is None else length_penalty,

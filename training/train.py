@@ -16,6 +16,7 @@ from training.callbacks import (
     PeriodicEvaluation,
     StateSaver,
     out_of_patience,
+    rank,
 )
 from training.checkpoints import average_weights, replace_checkpoint, save_step, saved_steps
 from training.evaluate import translate
@@ -56,9 +57,9 @@ def train(
         FloatingPointError: the loss is no longer finite.
     """
     run, data = RunDirectory(run_dir), Path(data_dir)
-    check_model(recipe)  # a mistake is to show before anything is read, and to leave nothing behind
-    make_bleu(recipe.train.tokenize)
+    make_bleu(recipe.train.tokenize)  # a mistake is to show before anything is read or written
     if not resume:
+        check_model(recipe)
         run.start(recipe, data)
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.train.precision)
@@ -214,7 +215,8 @@ class _Training:
             averaged = self._evaluate(model)
             self.say(f"Best (step {step}): {_line(scores)}")
             self.say(f"Average of {len(files)} checkpoints: {_line(averaged)}")
-            if self._rank(averaged) >= self._rank(scores):
+            monitor = self.recipe.train.monitor
+            if rank(averaged, monitor) >= rank(scores, monitor):
                 kept, scores = f"average of {len(files)}", averaged
                 step = self.progress.step
         if kept == "best":
@@ -232,10 +234,6 @@ class _Training:
         replace_checkpoint(model, run.final, metadata, self._tokenizer_files())
         self.say(f"Wrote {run.final}: weights of the {kept}")
         return scores
-
-    def _rank(self, scores: dict) -> tuple:
-        bleu = scores["bleu"] if self.recipe.train.monitor == "bleu" else 0.0
-        return bleu, -scores["loss"]
 
     def _metadata(self, step: int, scores: dict, weights: str) -> dict:
         examples = pick_examples(self.valid[0])

@@ -56,9 +56,12 @@ def load_checkpoint(directory):
     path = directory / "config.json"
     missing = [p.name for p in (path, directory / WEIGHTS) if not p.is_file()]
     if missing:
+        remedy = "Name the `final` or `best` directory of a training run."
+        if (directory / "final" / path.name).is_file():
+            remedy = f"This is a training run; its checkpoint is {directory / 'final'}."
         raise ValueError(
             f"{directory}: {', '.join(missing)} not found; expected a checkpoint directory. "
-            "Name the `final` or `best` directory of a training run."
+            f"{remedy}"
         )
     try:
         description = json.loads(path.read_text(encoding="utf-8"))

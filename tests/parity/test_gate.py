@@ -254,14 +254,15 @@ def test_export_leaves_its_neighbours_alone(quick, tmp_path):
 
 def test_export_says_where_the_checkpoint_is(quick, tmp_path):
     for place, problem in (
-        (tmp_path / "nowhere", "does not exist"),
-        (tmp_path, "not a checkpoint; expected .* Name the `final` or `best` directory"),
-        (tmp_path / "run", "a training run; expected .* Name its checkpoint, .*run/final"),
+        (tmp_path / "nowhere", "config.json, .* not found; expected a checkpoint directory"),
+        (tmp_path, "not found; expected a checkpoint directory. Name the `final` or `best`"),
+        (tmp_path / "run", "This is a training run; its checkpoint is .*run/final"),
     ):
         if place.name == "run":
             shutil.copytree(quick.checkpoint, place / "final")
         with pytest.raises(ValueError, match=problem):
             export_bundle(place, tmp_path / "bundle")
+        assert not (tmp_path / "bundle").exists()
 
 
 def test_export_refuses_a_checkpoint_without_tokenizer(quick, tmp_path):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from serving import Translator
-from serving.__main__ import _format_ranked, _lines, main
+from serving.__main__ import _format_ranked, main
+from serving.lines import decode_lines
 from serving.manifest import hash_files
 from serving.translation import Hypothesis, Translation
 
@@ -43,7 +44,7 @@ def test_translate_of_nothing_writes_nothing(run, shared_bundle):
 
 def test_lines_end_at_line_feeds_only():
     stream = io.BytesIO("\ufeffone\r\n\ufefftwo\u2028still two\n\nlast".encode())
-    assert list(_lines(stream)) == ["one", "\ufefftwo\u2028still two", "", "last"]
+    assert list(decode_lines(stream, "it")) == ["one", "\ufefftwo\u2028still two", "", "last"]
 
 
 def test_line_breaks_in_a_translation_become_spaces():

@@ -79,7 +79,7 @@ def bundle(tmp_path, monkeypatch):
     """A directory that passes for a bundle."""
     (tmp_path / "manifest.json").write_text("{}")
     manifest = SimpleNamespace(decoding=DecodingDefaults(beam_size=3, length_penalty=1.5))
-    monkeypatch.setattr(evaluate_module.Manifest, "read", lambda _: manifest)
+    monkeypatch.setattr(evaluate_module.Manifest, "read", lambda *_, **__: manifest)
     return tmp_path
 
 

@@ -62,8 +62,9 @@ def test_evaluation_never_overwrites_its_input(capsys, tmp_path):
     "wrong", ["model.preset=luong_huge", "model.overrides.units=-1", "train.tokenize=ko-mecab"]
 )
 def test_what_cannot_work_is_refused_before_anything_is_read(capsys, tmp_path, monkeypatch, wrong):
-    def lacking(**_):
-        raise RuntimeError("Korean tokenization requires extra dependencies")
+    def lacking(tokenize, **_):
+        if tokenize == "ko-mecab":
+            raise RuntimeError("Korean tokenization requires extra dependencies")
 
     monkeypatch.setattr("sacrebleu.metrics.BLEU", lacking)
     options = ["--data", tmp_path, "--run", tmp_path / "run", "--set", wrong]
