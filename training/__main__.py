@@ -42,7 +42,12 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", type=Path, help="where the recipe's paths start (default: .)")
     train.add_argument("--run", type=Path, help="where results go (default: runs/NAME)")
     train.add_argument(
-        "--set", nargs="+", default=[], metavar="KEY=VALUE", help="such as train.steps=100"
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="KEY=VALUE",
+        help="such as train.steps=100",
     )
     train.set_defaults(command=_train)
 

@@ -1,4 +1,4 @@
-"""Batches for `model.fit`: an endless training stream that resumes exactly, and validation.
+"""Batches for `model.fit`: an endless training stream that resumes exactly.
 
 Items are numpy arrays, so every Keras backend is fed in the same way.
 """
@@ -12,38 +12,10 @@ import numpy as np
 from training.batches import Batch, Batches
 from training.token_store import TokenStore
 
-__all__ = ["Batches", "TokenStore", "TrainingStream", "ValidationBatches"]
+__all__ = ["Batches", "TokenStore", "TrainingStream"]
 
 
-class _Dataset(keras.utils.PyDataset):
-    """What both datasets share: Keras on TensorFlow must be shown that shapes vary.
-
-    Before the first epoch Keras reads items 0 and 1 there and takes a dimension in which they
-    agree as fixed for good. Buckets would break that, so item 1 is then item 0 made larger.
-    """
-
-    def __init__(self):
-        # More Keras workers would hand out wrong items at the start: when Keras peeks at a batch to
-        # build metrics, it puts the batches that its workers had ready in front of the queue.
-        super().__init__(workers=1, use_multiprocessing=False)
-        self._started = False
-
-    def __getitem__(self, index: int) -> Batch:
-        if index == 1 and not self._started and keras.backend.backend() == "tensorflow":
-            inputs, labels = self._item(0)
-            larger = {name: np.pad(ids, ((0, 1), (0, 1))) for name, ids in inputs.items()}
-            return larger, np.pad(labels, ((0, 1), (0, 1)))
-        return self._item(index)
-
-    def on_epoch_begin(self):
-        """Called by Keras before the first batch of an epoch is read."""
-        self._started = True
-
-    def _item(self, index: int) -> Batch:
-        raise NotImplementedError
-
-
-class TrainingStream(_Dataset):
+class TrainingStream(keras.utils.PyDataset):
     """An endless stream of batches for one `fit`: item i is the batch of step start_step + i.
 
     Step s is batch s mod n of epoch s // n, with n = `batches.batches_per_epoch`. A run that was
@@ -54,7 +26,11 @@ class TrainingStream(_Dataset):
         stream = TrainingStream(batches, start_step=k)
         model.fit(stream, steps_per_epoch=500, epochs=20, shuffle=False)
 
-    Batches are made ahead in one thread, in order.
+    Batches are made ahead in one thread, in order, until `close()`; Keras on TensorFlow holds on to
+    a stream for as long as the process lives.
+
+    Before the first epoch Keras reads items 0 and 1 on TensorFlow, and takes a dimension in which
+    they agree as fixed for good. Buckets would break that, so item 1 is then item 0 made larger.
 
     Args:
         batches: Where the batches come from.
@@ -70,7 +46,9 @@ class TrainingStream(_Dataset):
     def __init__(
         self, batches: Batches, *, start_step: int = 0, prefetch: int = 4, twice: bool = False
     ):
-        super().__init__()
+        # More Keras workers would hand out wrong items at the start: when Keras peeks at a batch to
+        # build metrics, it puts the batches that its workers had ready in front of the queue.
+        super().__init__(workers=1, use_multiprocessing=False)
         if start_step < 0 or prefetch < 0:
             raise ValueError(
                 "TrainingStream: start_step or prefetch is negative; expected 0 or more. "
@@ -78,7 +56,7 @@ class TrainingStream(_Dataset):
             )
         self._batches, self._start_step, self._prefetch = batches, int(start_step), prefetch
         self._twice = twice
-        self._within_epoch = self._used = False
+        self._started = self._within_epoch = self._used = False
         self._ahead = {}
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(1, "training-stream") if prefetch else None
@@ -96,10 +74,24 @@ class TrainingStream(_Dataset):
             labels = np.concatenate([labels, labels])
         return inputs, labels
 
+    def close(self) -> None:
+        """Ends the thread; a batch that is asked for later is made then."""
+        if self._thread is not None:
+            with self._lock:
+                self._thread.shutdown(cancel_futures=True)
+                self._thread = None
+                self._ahead.clear()
+
+    def __getitem__(self, index: int) -> Batch:
+        if index == 1 and not self._started and keras.backend.backend() == "tensorflow":
+            inputs, labels = self._item(0)
+            larger = {name: np.pad(ids, ((0, 1), (0, 1))) for name, ids in inputs.items()}
+            return larger, np.pad(labels, ((0, 1), (0, 1)))
+        return self._item(index)
+
     def on_epoch_begin(self):
-        """Called by Keras before an epoch."""
-        super().on_epoch_begin()
-        self._within_epoch = True
+        """Called by Keras before the first batch of an epoch is read."""
+        self._started = self._within_epoch = True
 
     def on_epoch_end(self):
         """Called by Keras after an epoch, and at the beginning of `fit`."""
@@ -114,9 +106,9 @@ class TrainingStream(_Dataset):
 
     def _item(self, index: int) -> Batch:
         step = self._start_step + index
-        if self._thread is None or not self._started:
-            return self.batch(step)
         with self._lock:
+            if self._thread is None or not self._started:
+                return self.batch(step)
             wanted = range(step, step + self._prefetch + 1)
             for stale in self._ahead.keys() - set(wanted):
                 self._ahead.pop(stale).cancel()
@@ -125,37 +117,3 @@ class TrainingStream(_Dataset):
                     self._ahead[later] = self._thread.submit(self.batch, later)
             current = self._ahead.pop(step)
         return current.result()
-
-
-class ValidationBatches(_Dataset):
-    """One pass over a store in a fixed order: buckets from short to long, never shuffled.
-
-    Args:
-        store: Encoded pairs.
-        tokens_per_batch: As for `Batches`.
-        max_sentences: As for `Batches`.
-
-    Attributes:
-        batches: The underlying batches.
-    """
-
-    def __init__(self, store: TokenStore, *, tokens_per_batch: int, max_sentences: int = 1024):
-        super().__init__()
-        self.batches = Batches(
-            store, tokens_per_batch=tokens_per_batch, max_sentences=max_sentences, shuffle=False
-        )
-
-    @property
-    def num_batches(self) -> int:
-        """Number of batches."""
-        return self.batches.batches_per_epoch
-
-    def __len__(self) -> int:
-        return self.num_batches
-
-    def on_epoch_end(self):
-        """Called by Keras after a pass; the next `evaluate` looks at the shapes again."""
-        self._started = False
-
-    def _item(self, index: int) -> Batch:
-        return self.batches.batch(0, index)

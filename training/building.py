@@ -46,19 +46,25 @@ def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
             warmup_target=rate,
             warmup_steps=settings.warmup_steps,
         )
-    common = {"epsilon": settings.epsilon, "global_clipnorm": settings.clip_norm or None}
+    common = {
+        "epsilon": settings.epsilon,
+        "global_clipnorm": settings.clip_norm or None,
+        "weight_decay": settings.weight_decay or None,
+    }
     if settings.optimizer == "muon":
         # Jordan et al. 2024, with the scale of Liu et al. 2025, under which Adam's rates fit
         return keras.optimizers.Muon(
             rate,
             adam_beta_1=settings.beta_1,
             adam_beta_2=settings.beta_2,
-            weight_decay=None,
             adam_weight_decay=None,
             exclude_layers=list(_ADAM_ONLY),
             **common,
         )
-    return keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2, **common)
+    adam = keras.optimizers.Adam(rate, beta_1=settings.beta_1, beta_2=settings.beta_2, **common)
+    # all but matrices, which TensorFlow calls "kernel:0"
+    adam.exclude_from_weight_decay(var_names=[r"^(?!.*kernel(:\d+)?$)"])
+    return adam
 
 
 def build_loss(recipe: Recipe) -> keras.losses.Loss:

@@ -121,15 +121,23 @@ def average_run(
     Args:
         run: the run's directory.
         last: how many; None for all that are kept.
-        output: where to write; None for `run/average`.
+        output: where to write; None for `run/average`. An earlier checkpoint there is replaced.
 
     Returns:
         The directory and the averaged steps.
 
     Raises:
-        ValueError: the run has no checkpoints, or `last` is below 1.
+        ValueError: the run has no checkpoints, `last` is below 1, or something that is no
+            checkpoint lies at `output`.
     """
     run = Path(run)
+    directory = Path(output or run / "average")
+    taken = directory.exists() and any(directory.iterdir())
+    if taken and not (directory / zoo.checkpoint.WEIGHTS).is_file():
+        raise ValueError(
+            f"{directory}: is no checkpoint; expected a new directory, or a checkpoint to replace. "
+            "Received one with other content. Name another with --output."
+        )
     if last is not None and last < 1:
         raise ValueError(
             f"average_run: last is out of range; expected 1 or more. Received {last}. Raise it."
@@ -145,6 +153,5 @@ def average_run(
     steps = [step_of(path) for path in files]
     metadata.pop("measured_on", None)  # as the scores, it is of other weights
     metadata |= {"step": steps[-1], "weights": f"average of {len(steps)}", "scores": {}}
-    directory = Path(output or run / "average")
     replace_checkpoint(model, directory, metadata, tokenizer_files(run / "tokenizer"))
     return directory, steps

@@ -75,7 +75,7 @@ class Corpus:
             f"where[{column!r}] is not a list of values; expected one string or more, such as "
             f'["news"]. Received {values!r}.'
             for column, values in self.where.items()
-            if isinstance(values, str)
+            if not isinstance(values, list | tuple)
             or not values
             or not all(isinstance(value, str) for value in values)
         ]

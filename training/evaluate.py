@@ -169,7 +169,7 @@ def evaluate(
             start = time.perf_counter()
             translations = translate(model, tokenizers, sources, on_progress=bar, **options)
             seconds = time.perf_counter() - start
-        perplexity = PerplexityScorer(model, tokenizers, sources, references, batch_size).score()
+        perplexity = PerplexityScorer(model, tokenizers, sources, references).score()
     else:
         raise ValueError(
             f"{path}: neither a checkpoint nor a bundle; expected a directory with config.json or "

@@ -46,7 +46,7 @@ def measured_on(
 
     Args:
         corpora: the set.
-        sentences: how many were translated, from its beginning.
+        sentences: how many were translated, as many from the beginning of each corpus.
         beam_size: of the search; 1 is greedy.
         scores: what was measured.
     """

@@ -30,6 +30,11 @@ class CorpusRecipe:
     weight: float = key("how often an epoch holds each pair", Corpus.weight, above=0.0)
     source_column: str | int = key("TSV or gettext: name, or number from 1", "")
     target_column: str | int = key("TSV or gettext: name, or number from 1", "")
+    header: str = key(
+        "TSV: whether line 1 names the columns; auto: if a column is given by name",
+        "auto",
+        choices=("auto", "yes", "no"),
+    )
     where: dict[str, list[str]] = key(  # noqa: RUF009
         "TSV: column, a name or a number, to the values that are kept", {}
     )
@@ -40,14 +45,16 @@ class CorpusRecipe:
         Raises:
             ValueError: the columns, the weight or the condition do not suit the kind of file.
         """
+        header = {"auto": None, "yes": True, "no": False}[self.header]
         where = {int(name) if name.isdecimal() else name: v for name, v in self.where.items()}
         return Corpus(
             directory / self.source,
             directory / self.target if self.target else None,
             self.weight,
-            self.source_column or None,
-            self.target_column or None,
-            where=where or None,
+            None if self.source_column == "" else self.source_column,
+            None if self.target_column == "" else self.target_column,
+            header,
+            where or None,
         )
 
 
@@ -167,6 +174,11 @@ class TrainRecipe:
     beta_2: float = key("Adam: decay of the second moment", 0.98, low=0.0, below=1.0)
     epsilon: float = key("Adam: added to the denominator", 1e-9, above=0.0)
     clip_norm: float = key("largest global norm of the gradient; 0 turns it off", 1.0, low=0.0)
+    weight_decay: float = key(
+        "share of each matrix taken off at an update, times the learning rate; 0 turns it off",
+        0.0,
+        low=0.0,
+    )
     label_smoothing: float = key("share of the target spread evenly", 0.1, low=0.0, below=1.0)
     r_drop: float = key(
         "R-Drop: weight of the divergence of two passes, which a pair then takes; 0 turns it off",
@@ -174,7 +186,10 @@ class TrainRecipe:
         low=0.0,
     )
     sampling_alpha: float = key(
-        "subword regularization, smaller is more varied; 0 turns it off", 0.0, low=0.0
+        "subword regularization; bpe: share of merges left out; unigram: smaller is more varied; "
+        "0 turns it off",
+        0.0,
+        low=0.0,
     )
     save_every: int = key("updates between two resumable states", 500, low=1)
     evaluate_every: int = key("updates between two evaluations", 1000, low=1)
@@ -313,7 +328,17 @@ def _contradictions(recipe: Recipe) -> list[str]:
         for part in ("train", "valid")
         if not getattr(recipe.data, part)
     ]
+    if recipe.model.overrides.get("share_embeddings") and not recipe.vocabulary.joint:
+        problems.append(
+            "model.overrides.share_embeddings needs one vocabulary for both languages. Received "
+            "vocabulary.joint = false. Change one of the two."
+        )
     train = recipe.train
+    if train.sampling_alpha > 1 and recipe.vocabulary.kind == "bpe":
+        problems.append(
+            "train.sampling_alpha is out of range; expected at most 1, the share of merges left "
+            f"out, with bpe. Received {train.sampling_alpha}. Lower it; 0.1 is usual."
+        )
     if train.schedule == "cosine" and train.warmup_steps >= train.steps:
         problems.append(
             "train.warmup_steps leaves no update to fall; expected less than train.steps, which is "

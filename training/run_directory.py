@@ -1,6 +1,7 @@
 """The directory of one run: what lies where, and the data prepared in it."""
 
 import hashlib
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -34,6 +35,7 @@ class RunDirectory:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.recipe_file = self.path / "recipe.toml"
+        self.about = self.path / "run.json"
         self.tokenizer = self.path / "tokenizer"
         self.store = self.path / "data"
         self.log = self.path / "log.csv"
@@ -47,21 +49,33 @@ class RunDirectory:
     def start(self, recipe: Recipe, data: Path) -> None:
         """Makes the directory for a new run.
 
-        A run that failed before its first update, such as over a missing file, may be started
+        A run that failed in or before its first update, such as over a missing file, may be started
         again.
 
         Raises:
-            ConfigError: when a run has trained there before.
+            ConfigError: when a run has trained there before, or something else lies there.
         """
-        if self.log.exists():
+        if self._has_trained():
             raise ConfigError(
                 f"{self.path}: run directory is in use; expected a new or empty directory. "
-                "Received one with a log.csv. Resume it with `python -m training resume "
-                f"{self.path}`, or name another with --run."
+                "Received one with updates in its log.csv. Resume it with `python -m training "
+                f"resume {self.path}`, or name another with --run."
+            )
+        if not self.about.exists() and self.path.exists() and any(self.path.iterdir()):
+            raise ConfigError(
+                f"{self.path}: directory holds other files; expected a new or empty directory. "
+                f"Received one with {min(path.name for path in self.path.iterdir())}. Name another "
+                "with --run."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        (self.path / "run.json").write_text(json.dumps({"data": str(data.resolve())}) + "\n")
+        self.about.write_text(json.dumps({"data": str(data.resolve())}) + "\n", encoding="utf-8")
         self.recipe_file.write_text(recipe.to_toml(), encoding="utf-8")
+
+    def _has_trained(self) -> bool:
+        if not self.log.is_file():
+            return False
+        with self.log.open(encoding="utf-8") as file:
+            return len(list(itertools.islice(file, 2))) == 2  # the header, and an update
 
     def load(self) -> tuple[Recipe, Path]:
         """Returns the recipe and the data directory of a run that was started.
@@ -69,12 +83,12 @@ class RunDirectory:
         Raises:
             ConfigError: when there is no run.
         """
-        if not self.recipe_file.is_file() or not (self.path / "run.json").is_file():
+        if not self.recipe_file.is_file() or not self.about.is_file():
             raise ConfigError(
                 f"{self.path}: not a run; expected a directory with recipe.toml and run.json. "
                 "Received something else. Name a directory that `python -m training train` made."
             )
-        data = json.loads((self.path / "run.json").read_text())["data"]
+        data = json.loads(self.about.read_text(encoding="utf-8"))["data"]
         return load_recipe(self.recipe_file), Path(data)
 
 
@@ -111,13 +125,23 @@ class TrainingText:
     def tokenizers(self, run: RunDirectory) -> tuple:
         """Returns the run's (source, target) tokenizers; trains them when there are none yet.
 
-        Tokenizers that were trained on another text or with other options are trained again.
+        Before the first state is saved, tokenizers that were trained on another text or with other
+        options are trained again.
+
+        Raises:
+            ConfigError: the text is no longer the one that the run's weights have seen.
         """
         options = asdict(self._recipe.vocabulary)
         digest = hashlib.sha256(json.dumps([self.fingerprint, options]).encode()).hexdigest()
         mark = run.tokenizer / "trained_on.json"
         if mark.is_file() and json.loads(mark.read_text())["digest"] == digest:
             tokenizers = load_tokenizers(run.tokenizer)
+        elif run.state.exists():
+            raise ConfigError(
+                f"{run.path}: training corpora have changed since the run began; expected the same "
+                "files, for its weights know the ids of their vocabulary. Received others. Put the "
+                "files back, or start a new run."
+            )
         else:
             self._say("Training the vocabulary ...")
             options["vocabulary_size"] = options.pop("size")
@@ -165,6 +189,22 @@ def read_pairs(corpora, data: Path) -> tuple[list[str], list[str]]:
         if pair.problem is None
     ]
     return [source for source, _ in pairs], [target for _, target in pairs]
+
+
+def first_of_each(sets, count: int | None = None) -> tuple[list[str], list[str]]:
+    """Returns (sources, targets) of `count` pairs, as many from the beginning of each set.
+
+    Args:
+        sets: a list of (sources, targets).
+        count: how many pairs; what a small set lacks, larger ones give. None for all.
+    """
+    sizes = [len(sources) for sources, _ in sets]
+    left, shares = sum(sizes) if count is None else count, list(sizes)
+    for done, index in enumerate(sorted(range(len(sets)), key=sizes.__getitem__)):
+        shares[index] = min(sizes[index], left // (len(sets) - done))
+        left -= shares[index]
+    chosen = [(s[:share], t[:share]) for (s, t), share in zip(sets, shares, strict=True)]
+    return tuple(list(itertools.chain.from_iterable(side)) for side in zip(*chosen, strict=True))
 
 
 def pick_examples(sentences: Sequence[str], count: int = 6, most_words: int = 30) -> list[str]:

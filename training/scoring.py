@@ -116,15 +116,15 @@ class PerplexityScorer:
         model: a translation model; scored with the weights it has at the time of `score()`.
         tokenizers: (source, target).
         sources, references: aligned sentences.
-        batch_size: sentences in a batch; batches hold sentences of similar length.
+        batch_tokens: most padded tokens in a batch, on each side, unless one sentence has more.
     """
 
-    def __init__(self, model, tokenizers, sources, references, batch_size: int = 64):
+    def __init__(self, model, tokenizers, sources, references, batch_tokens: int = 4096):
         check_aligned("PerplexityScorer", sources, references)
         self._scorer = _Scorer(model)
         self._scorer.compile(metrics=[Perplexity()], jit_compile=keras.backend.backend() == "jax")
         self._batches = list(
-            _pair_batches(model.config, tokenizers, sources, references, batch_size)
+            _pair_batches(model.config, tokenizers, sources, references, batch_tokens)
         )
 
     def score(self) -> float:
@@ -135,7 +135,7 @@ class PerplexityScorer:
         return results["perplexity"]
 
 
-def _pair_batches(config, tokenizers, sources, references, batch_size) -> Iterator[tuple]:
+def _pair_batches(config, tokenizers, sources, references, batch_tokens) -> Iterator[tuple]:
     """Yields ({"source_ids", "target_ids"}, labels), longest sentences first."""
     pairs = [
         (
@@ -145,14 +145,27 @@ def _pair_batches(config, tokenizers, sources, references, batch_size) -> Iterat
         for source, target in zip(sources, references, strict=True)
     ]
     pairs.sort(key=lambda pair: (len(pair[1]), len(pair[0])), reverse=True)
-    for start in range(0, len(pairs), batch_size):
-        rows = pairs[start : start + batch_size]
-        labels = pad([target for _, target in rows], 8)
+    # A model has no position after its longest text, which need not be a multiple of 8.
+    most_source, most_target = config.max_source_length, config.max_target_length
+    for rows in _groups(pairs, batch_tokens):
+        labels = pad([target for _, target in rows], 8)[:, :most_target]
         inputs = {
-            "source_ids": pad([source for source, _ in rows], 8),
-            "target_ids": pad([[START_ID, *target[:-1]] for _, target in rows], 8),
+            "source_ids": pad([source for source, _ in rows], 8)[:, :most_source],
+            "target_ids": pad([[START_ID, *t[:-1]] for _, t in rows], 8)[:, :most_target],
         }
         yield inputs, labels
+
+
+def _groups(pairs, batch_tokens) -> Iterator[list]:
+    """Yields the pairs in batches of at most so many tokens a side, once padded."""
+    rows, width = [], 0
+    for pair in pairs:
+        widened = max(width, *map(len, pair))
+        if rows and (len(rows) + 1) * widened > batch_tokens:
+            yield rows
+            rows, widened = [], max(map(len, pair))
+        rows, width = [*rows, pair], widened
+    yield rows
 
 
 def as_dataset(make_batches: Callable[[], Iterator[tuple]]):

@@ -72,7 +72,8 @@ class TokenStore:
     ) -> "TokenStore":
         """Encodes pairs into `directory`, or reuses what is there when nothing has changed.
 
-        One chunk of pairs is in memory at a time. An interrupted build leaves no store behind.
+        One chunk of pairs is in memory at a time. What an interrupted build left beside the
+        directory is removed.
 
         Args:
             directory: Where the store goes. A stale store there is replaced.
@@ -97,6 +98,8 @@ class TokenStore:
         identity = _identity(fingerprint or _digest(pairs()), tokenizers, limits, keep_text)
         if _reusable(directory, identity):
             return cls(directory)
+        for left in directory.parent.glob(f"{directory.name}.*.partial"):
+            shutil.rmtree(left, ignore_errors=True)
         partial = directory.with_name(f"{directory.name}.{uuid.uuid4().hex[:8]}.partial")
         partial.mkdir(parents=True)
         try:

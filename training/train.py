@@ -1,5 +1,6 @@
 """Trains a recipe: data, vocabulary, model, then plain `compile` and `fit`."""
 
+import contextlib
 import itertools
 import json
 import math
@@ -22,7 +23,13 @@ from training.checkpoints import average_weights, replace_checkpoint, save_step,
 from training.evaluate import translate
 from training.metadata import checkpoint_metadata, measured_on
 from training.recipe import Recipe
-from training.run_directory import RunDirectory, TrainingText, pick_examples, read_pairs
+from training.run_directory import (
+    RunDirectory,
+    TrainingText,
+    first_of_each,
+    pick_examples,
+    read_pairs,
+)
 from training.scoring import PerplexityScorer, make_bleu, score_texts
 from training.state import Progress, load_state
 from training.tensorboard_log import TensorBoardLog
@@ -115,7 +122,9 @@ class _Training:
         self.say(f"[bold]{recipe.name}[/] on Keras {keras.version()} ({keras.backend.backend()})")
         self.say(f"Run directory {run.path}: recipe, tokenizer, logs, states, checkpoints")
         text = TrainingText(recipe, self.data, self.say)  # writes a generated corpus, if any
-        self.valid = read_pairs(recipe.data.valid, self.data)
+        valid = [read_pairs([corpus], self.data) for corpus in recipe.data.valid]
+        self.valid = first_of_each(valid)
+        self.translated = first_of_each(valid, recipe.train.valid_sentences or None)
         self.test = read_pairs(recipe.data.test, self.data) if recipe.data.test else None
         self.tokenizers = text.tokenizers(run)
         self.model = build_model(recipe, self.tokenizers)
@@ -126,7 +135,9 @@ class _Training:
             f"{self.batches.padding:.0%} of their positions padding"
         )
         self.say(f"Model {recipe.model.preset}: {self.model.count_params():,} parameters")
-        self.perplexity = PerplexityScorer(self.model, self.tokenizers, *self.valid)
+        self.perplexity = PerplexityScorer(
+            self.model, self.tokenizers, *self.valid, recipe.train.batch_tokens
+        )
         if run.state.exists():
             self.progress = load_state(run.state, self.model)
             self.say(f"Resuming at step {self.progress.step}")
@@ -154,15 +165,17 @@ class _Training:
                 self.say(f"No better {settings.monitor} since step {progress.best_step}: stopped")
                 break
             number = start // every
-            self.model.fit(
-                TrainingStream(self.batches, start_step=start, twice=settings.r_drop > 0),
-                steps_per_epoch=end - start,
-                initial_epoch=number,
-                epochs=number + 1,
-                callbacks=callbacks,
-                shuffle=False,
-                verbose=self.verbose,
-            )
+            stream = TrainingStream(self.batches, start_step=start, twice=settings.r_drop > 0)
+            with contextlib.closing(stream):
+                self.model.fit(
+                    stream,
+                    steps_per_epoch=end - start,
+                    initial_epoch=number,
+                    epochs=number + 1,
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=self.verbose,
+                )
             self.say(self.latest)  # not from the callback: Keras's bar is still open there
 
     def _open_tensorboard(self) -> TensorBoardLog | None:
@@ -174,8 +187,7 @@ class _Training:
 
     def _evaluate(self, model) -> dict:
         perplexity = self.perplexity.score()
-        count = self.recipe.train.valid_sentences or None
-        sources, references = (side[:count] for side in self.valid)
+        sources, references = self.translated
         translations = translate(model, self.tokenizers, sources)
         scores = score_texts(translations, references, self.recipe.train.tokenize)
         self.measured["valid"] = measured_on(self.recipe.data.valid, len(sources), 1, scores)

@@ -91,13 +91,24 @@ def write(directory: str | Path) -> dict[str, int]:
     One sentence a line, UTF-8; line n of the .ko file translates line n of the .en file. The
     directory is made when missing. Beside the parts lie phrases.ko and phrases.en, set phrases of
     every day that no grammar makes; an English one may translate several Korean ones.
+
+    Raises:
+        ValueError: a file of one of these names has another content; nothing is written.
     """
     directory = Path(directory)
+    parts = {**{name: split(name) for name in SPLITS}, "phrases": phrases()}
+    texts = {
+        directory / f"{name}.{suffix}": "".join(f"{pair[index]}\n" for pair in part).encode()
+        for name, part in parts.items()
+        for suffix, index in (("ko", 0), ("en", 1))
+    }
+    for path, text in texts.items():
+        if path.exists() and path.read_bytes() != text:
+            raise ValueError(
+                f"{path}: would be overwritten; expected no file, or the phrasebook's. Received "
+                "another text. Name another directory, or delete the file."
+            )
     directory.mkdir(parents=True, exist_ok=True)
-    counts = {}
-    for name, part in {**{name: split(name) for name in SPLITS}, "phrases": phrases()}.items():
-        counts[name] = len(part)
-        for suffix, index in (("ko", 0), ("en", 1)):
-            text = "".join(f"{pair[index]}\n" for pair in part)
-            (directory / f"{name}.{suffix}").write_text(text, encoding="utf-8", newline="\n")
-    return counts
+    for path, text in texts.items():
+        path.write_bytes(text)
+    return {name: len(part) for name, part in parts.items()}

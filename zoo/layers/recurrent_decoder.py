@@ -1,6 +1,7 @@
 """Stacked GRU or LSTM that runs over a whole target, or one position at a time."""
 
 import keras
+from keras import ops
 
 from zoo.layers.recurrent_encoder import RNN_LAYERS
 
@@ -15,7 +16,7 @@ class RecurrentDecoder(keras.layers.Layer):
         cell: "gru" or "lstm".
         units: width of each layer.
         num_layers: stacked layers, at least 1.
-        dropout: share dropped between layers, in training and in `call` only.
+        dropout: share dropped between layers, in training.
 
     Call arguments:
         x: `(B, T, D)`.
@@ -24,7 +25,8 @@ class RecurrentDecoder(keras.layers.Layer):
     Returns:
         The top layer's outputs `(B, T, units)`.
 
-    `step` is the same map for one position; `call` equals scanned `step`.
+    `step` is the same map for one position; `call` equals scanned `step`, in training with the
+    factors that `draw_factors` gives.
 
     Example:
         >>> from keras import ops
@@ -68,12 +70,29 @@ class RecurrentDecoder(keras.layers.Layer):
             x = layer(x, initial_state=start, training=training)
         return x
 
-    def step(self, x, states):
+    def draw_factors(self, x, training=None):
+        """What `step` multiplies each layer's input with: 0 where it is dropped, else 1 / (1 − p).
+
+        Args:
+            x: `(T, B, D)`, for its shape.
+            training: whether anything is dropped.
+
+        Returns:
+            A list of `(T, B, units)` tensors, one for each layer after the first; empty where
+            nothing is dropped.
+        """
+        if not training or not self.dropout:
+            return []
+        ones = ops.ones((*ops.shape(x)[:2], self.units), dtype=self.compute_dtype)
+        return [self.between(ones, training=True) for _ in self.layers[1:]]
+
+    def step(self, x, states, factors=()):
         """One position.
 
         Args:
             x: `(N, D)`.
             states: list of `(N, units)` tensors in the order of `state_names`.
+            factors: this position of `draw_factors`, `(N, units)` each.
 
         Returns:
             `(output, states)`: `(N, units)` and the next states.
@@ -81,6 +100,8 @@ class RecurrentDecoder(keras.layers.Layer):
         per_layer = len(_STATES[self.cell])
         next_states = []
         for index, layer in enumerate(self.layers):
+            if index and factors:
+                x = x * factors[index - 1]
             x, new = layer.cell(x, states[index * per_layer : (index + 1) * per_layer])
             next_states.extend(new)
         return x, next_states

@@ -64,7 +64,7 @@ class Luong(RecurrentModel):
         y = self.drop(self.target_embedding(inputs["target_ids"]), training=training)
         start = self._states(state)
         if self.config.input_feeding:
-            return self._logits(self._scan(y, start, state), training)
+            return self._logits(self._scan(y, start, state, training), training)
         hidden = self.decoder(y, start, training=training)
         context = self.attention(
             hidden,
@@ -75,20 +75,22 @@ class Luong(RecurrentModel):
         )
         return self._logits(self.combine(ops.concatenate([context, hidden], axis=-1)), training)
 
-    def _scan(self, y, start, state):
+    def _scan(self, y, start, state, training):
         """h̃_1 … h̃_T, `(B, T, units)`, when each step is fed the one before it."""
 
-        def advance(carry, y_t):
-            attentional, position, *states = carry
+        def advance(carry, inputs):
+            (attentional, position, *states), (y_t, *factors) = carry, inputs
             x = ops.concatenate([y_t, attentional], axis=-1)
-            hidden, states = self.decoder.step(x, states)
+            hidden, states = self.decoder.step(x, states, factors)
             attentional, _ = self._attend(hidden, state, position)
             carry = (attentional, position + 1, *states)
             return carry, carry  # keras.ops.scan wants outputs in the shape of the carry
 
         position = ops.zeros_like(state["memory_mask"][:, 0, 0], dtype="int32")
         carry = (state["attentional"], position, *start)
-        _, (attentional, *_) = ops.scan(advance, carry, ops.transpose(y, (1, 0, 2)))
+        y = ops.transpose(y, (1, 0, 2))
+        inputs = (y, *self.decoder.draw_factors(y, training))
+        _, (attentional, *_) = ops.scan(advance, carry, inputs)
         return ops.transpose(attentional, (1, 0, 2))
 
     def decode_step(self, token_ids, state):

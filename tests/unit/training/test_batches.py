@@ -47,9 +47,8 @@ def epoch_rows(batches, epoch):
     return [batches.pairs(epoch, index).tolist() for index in range(batches.batches_per_epoch)]
 
 
-@pytest.mark.parametrize("shuffle", [True, False])
-def test_every_pair_comes_once_an_epoch(store, shuffle):
-    batches = Batches(store, tokens_per_batch=300, shuffle=shuffle)
+def test_every_pair_comes_once_an_epoch(store):
+    batches = Batches(store, tokens_per_batch=300)
     for epoch in (0, 1, 7):
         assert sorted(chain(*epoch_rows(batches, epoch))) == list(range(400))
 
@@ -128,13 +127,6 @@ def test_order_depends_on_seed_and_epoch_only(store):
     assert epoch_rows(second, 1) != later
     assert epoch_rows(first, 4) == later
     assert epoch_rows(Batches(store, tokens_per_batch=300, seed=6), 4) != later
-
-
-def test_fixed_order_goes_from_short_to_long(store):
-    batches = Batches(store, tokens_per_batch=300, shuffle=False)
-    widths = [batches.batch(0, i)[1].shape[1] for i in range(batches.batches_per_epoch)]
-    assert widths == sorted(widths)
-    assert epoch_rows(batches, 0) == epoch_rows(batches, 9)
 
 
 def test_another_process_makes_the_same_batches(store, tokenizers, tmp_path):

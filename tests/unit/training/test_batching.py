@@ -1,6 +1,7 @@
 """Keras datasets: what `fit` and `evaluate` really see, step by step."""
 
 import os
+import threading
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from training.batching import Batches, TrainingStream, ValidationBatches
+from training.batching import Batches, TrainingStream
 from training.losses import RDropCrossEntropy
 from training.token_store import TokenStore
 from training.vocabulary import train_tokenizers
@@ -92,13 +93,12 @@ def make_model():
     return model
 
 
-def fit(stream, *, steps, epochs, validation=None):
+def fit(stream, *, steps, epochs):
     seen = Seen()
     make_model().fit(
         stream,
         steps_per_epoch=steps,
         epochs=epochs,
-        validation_data=validation,
         shuffle=False,
         callbacks=[seen],
         verbose=0,
@@ -114,11 +114,10 @@ def expected(batches, first, count):
 @pytest.mark.parametrize(
     ("prefetch", "start", "steps", "epochs"), [(0, 0, 5, 3), (3, 7, 1, 4), (3, 3, 20, 2)]
 )
-def test_fit_sees_the_steps_in_order(batches, store, prefetch, start, steps, epochs):
+def test_fit_sees_the_steps_in_order(batches, prefetch, start, steps, epochs):
     assert len(set(expected(batches, 0, 30))) > 25
     stream = TrainingStream(batches, start_step=start, prefetch=prefetch)
-    validation = ValidationBatches(store, tokens_per_batch=200)
-    found = fit(stream, steps=steps, epochs=epochs, validation=validation)
+    found = fit(stream, steps=steps, epochs=epochs)
     assert found == expected(batches, start, steps * epochs)
 
 
@@ -197,11 +196,12 @@ def test_negative_options_are_refused(batches, options):
         TrainingStream(batches, **options)
 
 
-def test_validation_is_one_pass_and_can_be_repeated(store):
-    validation = ValidationBatches(store, tokens_per_batch=200)
-    assert len(validation) == validation.num_batches == validation.batches.batches_per_epoch
-    rows = [row for i in range(len(validation)) for row in validation.batches.pairs(0, i).tolist()]
-    assert sorted(rows) == list(range(120))
-    model, last = make_model(), expected(validation.batches, len(validation) - 1, 1)[0]
-    for _ in range(2):
-        assert model.evaluate(validation, verbose=0, return_dict=True)["mark"] == last
+def test_closed_stream_has_no_thread_and_the_same_batches(batches):
+    running = threading.active_count()
+    stream = TrainingStream(batches, start_step=3)
+    fit(stream, steps=4, epochs=1)
+    assert threading.active_count() == running + 1
+    stream.close()
+    stream.close()
+    assert threading.active_count() == running
+    assert mark(*stream[9]) == expected(batches, 12, 1)[0]

@@ -81,6 +81,13 @@ def test_run_without_checkpoints_cannot_be_averaged(tmp_path):
         average_run(tmp_path, last=0)
 
 
+def test_average_replaces_checkpoints_only(tmp_path):
+    (tmp_path / "letter").write_text("dear")
+    with pytest.raises(ValueError, match="is no checkpoint; expected a new directory"):
+        average_run(tmp_path, output=tmp_path)
+    assert (tmp_path / "letter").read_text() == "dear"
+
+
 def test_averaging_a_run_takes_its_last_checkpoints(tiny, tmp_path):
     (tmp_path / "tokenizer").mkdir()
     (tmp_path / "tokenizer" / "tokenizer.model").write_bytes(b"model")

@@ -61,7 +61,8 @@ def test_evaluation_keeps_how_it_measured(tmp_path, monkeypatch):
     recipe = load_recipe("luong_tiny", ["train.valid_sentences=1"])
     run = _Training(recipe, tmp_path, RunDirectory(tmp_path), 0)
     run.perplexity = SimpleNamespace(score=lambda: 2.0)
-    run.valid, run.tokenizers = (TEXTS, TEXTS), None
+    run.translated, run.tokenizers = (TEXTS[:1], TEXTS[:1]), None
+    run.valid = TEXTS, TEXTS
     monkeypatch.setattr(training.train, "translate", lambda model, tokenizers, texts: texts)
     assert run._evaluate(None)["bleu"] == pytest.approx(100)
     valid = run._metadata(3, {}, "best")["measured_on"]["valid"]

@@ -200,6 +200,15 @@ def test_write_gives_aligned_files(tmp_path):
         assert list(zip(korean, text, strict=True)) == part
 
 
+def test_write_spares_other_texts(tmp_path):
+    (tmp_path / "valid.en").write_text("mine\n")
+    with pytest.raises(ValueError, match=r"valid\.en: would be overwritten"):
+        phrasebook.write(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["valid.en"]
+    (tmp_path / "valid.en").unlink()
+    assert phrasebook.write(tmp_path) == phrasebook.write(tmp_path)
+
+
 def test_phrases_are_pairs_of_the_two_languages():
     found = phrasebook.phrases()
     assert ("안녕하세요.", "Hello.") in found

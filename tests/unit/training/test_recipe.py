@@ -86,6 +86,8 @@ def test_all_problems_are_reported_at_once(recipe_file):
         ('source_language = "ko"', "source_language = [", "not a TOML file"),
         ("weight = 1", "where = 3", "data.valid[0].where has the wrong type; expected a table"),
         ("weight = 1", "where = { 1 = 'a' }", "where[1] is not a list of values"),
+        ("weight = 1", "where = { 1 = 5 }", "where[1] is not a list of values"),
+        ("weight = 1", 'header = "maybe"', "data.valid[0].header is not a known value"),
         ("steps = 10", "learning_rate = nan", "train.learning_rate is out of range"),
     ],
 )
@@ -151,6 +153,36 @@ def test_where_names_columns_by_number_or_name(recipe_file, tmp_path):
     copy = tmp_path / "copy.toml"
     copy.write_text(text, encoding="utf-8")
     assert load_recipe(copy) == recipe
+
+
+@pytest.mark.parametrize(("word", "header"), [("auto", None), ("yes", True), ("no", False)])
+def test_header_can_be_said(recipe_file, tmp_path, word, header):
+    recipe = load_recipe(recipe_file(MINIMAL.replace("weight = 1", f'header = "{word}"')))
+    assert recipe.data.valid[0].corpus(tmp_path).header is header
+
+
+def test_column_zero_is_not_the_default(recipe_file, tmp_path):
+    recipe = load_recipe(recipe_file(MINIMAL.replace("target_column = 2", "target_column = 0")))
+    assert recipe.data.valid[0].corpus(tmp_path).columns == ("ko", 0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        (
+            ["model.overrides.share_embeddings=true", "vocabulary.joint=false"],
+            "share_embeddings needs one vocabulary for both languages",
+        ),
+        (
+            ["train.sampling_alpha=2.0", "vocabulary.kind=bpe"],
+            "sampling_alpha is out of range; expected at most 1",
+        ),
+    ],
+)
+def test_keys_that_contradict_each_other_are_named(changes, problem):
+    with pytest.raises(ConfigError, match=problem):
+        load_recipe("transformer_tiny", changes)
+    load_recipe("transformer_tiny", changes[:1])
 
 
 def test_unknown_recipe_lists_the_shipped_ones():

@@ -1,6 +1,7 @@
 """BLEU, chrF and perplexity on small examples."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 import zoo
 from serving.rows import end_row, pad
 from serving.tokenizer import END_ID, START_ID
-from training.scoring import PerplexityScorer, score_texts
+from training.scoring import PerplexityScorer, _pair_batches, score_texts
 
 
 class Letters:
@@ -63,6 +64,22 @@ def test_cut_source_keeps_its_end():
     assert end_row(Letters().encode(""), 3) == [END_ID]
 
 
+def test_batches_hold_so_many_tokens_and_no_position_too_many():
+    lengths = [40, 20, 20, 9, 3, 3, 3]
+    sources = ["a" * length for length in lengths]
+    config = SimpleNamespace(max_source_length=30, max_target_length=20)
+    tokenizers = (Letters(), Letters())
+    found = [
+        (inputs["source_ids"].shape, inputs["target_ids"].shape, labels.shape)
+        for inputs, labels in _pair_batches(config, tokenizers, sources, sources, 45)
+    ]
+    assert found == [
+        ((1, 30), (1, 20), (1, 20)),
+        ((2, 24), (2, 20), (2, 20)),
+        ((4, 16), (4, 16), (4, 16)),
+    ]
+
+
 def test_perplexity_is_that_of_single_sentences():
     model = zoo.build("luong_tiny", vocabulary_size=12, embedding_width=6, units=8, dropout=0.5)
     sources, targets = ["ab", "cdefg", "h"], ["bcd", "a", "efgab"]
@@ -76,7 +93,8 @@ def test_perplexity_is_that_of_single_sentences():
         log_normalizer = np.log(np.exp(logits).sum(axis=-1))
         total += (log_normalizer - logits[np.arange(len(labels)), labels]).sum()
         tokens += len(labels)
-    scorer = PerplexityScorer(model, (Letters(), Letters()), sources, targets, batch_size=2)
+    scorer = PerplexityScorer(model, (Letters(), Letters()), sources, targets, batch_tokens=12)
+    assert [len(labels) for _, labels in scorer._batches] == [2, 1]
     expected = math.exp(total / tokens)
     assert scorer.score() == pytest.approx(expected, rel=1e-5)
     assert scorer.score() == pytest.approx(expected, rel=1e-5)  # nothing is carried over

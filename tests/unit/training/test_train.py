@@ -5,12 +5,13 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 from training.building import build_loss, build_model, build_optimizer
 from training.losses import RDropCrossEntropy
 from training.recipe import ConfigError, load_recipe
-from training.run_directory import RunDirectory, pick_examples
+from training.run_directory import RunDirectory, TrainingText, first_of_each, pick_examples
 from training.schedules import InverseSquareRoot, Noam
 from training.train import _Training, periods
 
@@ -76,6 +77,31 @@ def test_muon_updates_matrices_and_leaves_tables_to_adam(preset, changes):
     assert not any({1, Tokenizer.vocabulary_size} & set(shape) for shape in shapes.values())
 
 
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_weight_decay_takes_from_matrices_alone(optimizer):
+    class Tokenizer:
+        vocabulary_size = 9
+
+    def weights_after_an_update(decay):
+        keras.utils.set_random_seed(1)
+        changes = [f"train.optimizer={optimizer}", f"train.weight_decay={decay}"]
+        changes += ["train.schedule=constant", "train.learning_rate=0.5"]
+        model = build_model(load_recipe("transformer_tiny", changes), (Tokenizer, Tokenizer))
+        gradients = [keras.ops.zeros(v.shape) for v in model.trainable_variables]
+        before = {v.path: v.numpy() for v in model.trainable_variables}
+        model.optimizer.apply(gradients, model.trainable_variables)
+        after = {v.path: v.numpy() for v in model.trainable_variables}
+        return {path: (before[path], after[path]) for path in before}
+
+    for path, (before, after) in weights_after_an_update(0.2).items():
+        taken = path.endswith("kernel") and not (
+            optimizer == "muon" and path.endswith(f"{path.split('/')[0]}/output/kernel")
+        )
+        np.testing.assert_allclose(after, before * (0.9 if taken else 1.0), atol=1e-6)
+    for before, after in weights_after_an_update(0.0).values():
+        np.testing.assert_allclose(after, before, atol=1e-6)
+
+
 def test_r_drop_is_a_loss_of_its_own():
     plain, dropped = (load_recipe("luong_tiny", [f"train.r_drop={x}"]) for x in (0, 2.5))
     assert not isinstance(build_loss(plain), RDropCrossEntropy)
@@ -118,10 +144,56 @@ def test_run_directory_gives_back_what_it_was_started_with(tmp_path):
     run, recipe = RunDirectory(tmp_path / "run"), load_recipe("luong_tiny", ["train.steps=5"])
     run.start(recipe, tmp_path)
     assert run.load() == (recipe, Path(tmp_path))
-    run.start(recipe, tmp_path)  # nothing was trained yet
     run.log.write_text("step\n")
+    run.start(recipe, tmp_path)  # nothing was trained yet
+    run.log.write_text("step\n1\n")
     with pytest.raises(ConfigError, match="run directory is in use"):
         run.start(recipe, tmp_path)
+
+
+def test_directory_of_other_files_does_not_become_a_run(tmp_path):
+    (tmp_path / "recipe.toml").write_text("# mine")
+    with pytest.raises(ConfigError, match=r"holds other files.*one with recipe\.toml"):
+        RunDirectory(tmp_path).start(load_recipe("luong_tiny"), tmp_path)
+    assert (tmp_path / "recipe.toml").read_text() == "# mine"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_changed_corpus_keeps_a_run_from_going_on(tmp_path):
+    """Its weights know the ids of the old vocabulary; a new one gives them to other pieces."""
+    changes = ["vocabulary.size=300", "vocabulary.byte_fallback=false"]
+    recipe, run = load_recipe("luong_tiny", changes), RunDirectory(tmp_path / "run")
+    run.start(recipe, tmp_path)
+    lines = [f"line {n} of {n * n} words" for n in range(400)]
+    for side, mark in (("source", "a"), ("target", "b")):
+        (tmp_path / f"train.{side}").write_text("\n".join(mark + line for line in lines))
+
+    def vocabulary(recipe=recipe):
+        TrainingText(recipe, tmp_path, lambda _: None).tokenizers(run)
+        return (run.tokenizer / "tokenizer.model").read_bytes()
+
+    first = vocabulary()
+    assert vocabulary() == first
+    assert vocabulary(load_recipe("luong_tiny", [*changes, "vocabulary.size=280"])) != first
+    assert vocabulary() == first
+    run.state.parent.mkdir()
+    run.state.write_bytes(b"")
+    assert vocabulary() == first
+    with (tmp_path / "train.source").open("a") as file:
+        file.write(" and an end")
+    with pytest.raises(ConfigError, match="training corpora have changed since the run began"):
+        vocabulary()
+    assert (run.tokenizer / "tokenizer.model").read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"), [(None, "aabbbbbc"), (3, "abc"), (6, "aabbbc"), (99, "aabbbbbc")]
+)
+def test_as_many_pairs_are_taken_of_each_set(count, expected):
+    sets = [(["a"] * 2, [1, 2]), (["b"] * 5, [1, 2, 3, 4, 5]), (["c"], [1])]
+    sources, targets = first_of_each(sets, count)
+    assert "".join(sources) == expected
+    assert targets == [n for name in "abc" for n in range(1, expected.count(name) + 1)]
 
 
 def test_directory_without_a_run_cannot_be_resumed(tmp_path):

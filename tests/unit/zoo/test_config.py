@@ -54,6 +54,11 @@ def test_dropout_must_be_a_share(dropout):
     assert "inner_dropout must lie in [0, 1)" in problem
 
 
+def test_word_is_not_true_or_false():
+    [problem] = _problems(LuongConfig, input_feeding="False")
+    assert problem.endswith("input_feeding must be true or false. Received 'False'.")
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

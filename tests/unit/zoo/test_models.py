@@ -225,3 +225,31 @@ def test_translate_ids_names_every_problem(tiny):
 def test_unknown_field_gets_a_suggestion():
     with pytest.raises(ValueError, match=r"unknown field unit\. Did you mean units\?"):
         zoo.build("luong_tiny", vocabulary_size=11, unit=9)
+
+
+@pytest.mark.parametrize("input_feeding", [True, False])
+def test_dropout_falls_between_the_decoder_layers_of_luong(input_feeding):
+    model = zoo.build(
+        "luong_tiny", vocabulary_size=11, embedding_width=4, units=6, num_layers=2, dropout=0.5,
+        input_feeding=input_feeding,
+    )  # fmt: skip
+    model.drop.rate = model.encoder.dropout = 0.0
+    for dropout in model.encoder._flatten_layers(include_self=False):
+        if isinstance(dropout, keras.layers.Dropout):
+            dropout.rate = 0.0
+    inputs = {"source_ids": np.array([[4, 5, 2]]), "target_ids": np.array([[1, 4, 5, 6]])}
+    drawn = [_numpy(model(inputs, training=True)) for _ in range(3)]
+    assert not np.allclose(drawn[0], drawn[1])
+    plain = [_numpy(model(inputs, training=False)) for _ in range(2)]
+    np.testing.assert_array_equal(*plain)
+    model.decoder.between.rate = model.decoder.dropout = 0.0
+    np.testing.assert_allclose(_numpy(model(inputs, training=True)), plain[0], atol=1e-6)
+
+
+def test_factors_keep_the_mean():
+    decoder = zoo.build("luong_small", vocabulary_size=11, units=64, dropout=0.25).decoder
+    [factors] = decoder.draw_factors(np.zeros((9, 20, 3), "float32"), training=True)
+    assert factors.shape == (9, 20, 64)
+    np.testing.assert_allclose(np.unique(_numpy(factors)), [0, 4 / 3], rtol=1e-6)
+    assert _numpy(factors).mean() == pytest.approx(1.0, abs=0.05)
+    assert decoder.draw_factors(np.zeros((9, 20, 3), "float32"), training=False) == []
