@@ -87,9 +87,14 @@ class SavedModelArtefact:
         return {name: value.numpy() for name, value in result.items()}
 
     def translate_text(self, texts):
-        """Translations of texts, by the signature that TF Serving calls."""
-        result = self.signatures["serving_default"](text=tf.constant(texts, tf.string))
-        return [text.decode("utf-8") for text in result["text"].numpy()]
+        """Translations of texts and their scores, by the signature that TF Serving calls."""
+        result = self.run_texts("serving_default", texts)
+        return [text.decode("utf-8") for text in result["text"]], result["score"].tolist()
+
+    def run_texts(self, signature, texts):
+        """A dict of arrays, what one of the text signatures answers."""
+        result = self.signatures[signature](text=tf.constant(texts, tf.string))
+        return {name: value.numpy() for name, value in result.items()}
 
 
 def keras_translate(model, source_ids, beam_size, **options):

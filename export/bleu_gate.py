@@ -9,6 +9,7 @@ from serving.rows import make_rows, pad
 
 MOST_LOST = 0.3  # BLEU
 LEAST_BLEU = 1.0  # of the graph to compare with; below it, equal scores prove nothing
+LEAST_SENTENCES = 100  # with fewer, one word moves BLEU by more than what may be lost
 _BATCH = 32
 
 
@@ -35,7 +36,9 @@ class BleuReport:
         return asdict(self)
 
 
-def measure_bleu(directory, graphs, tokenizers, max_source_length, valid, beam_sizes):
+def measure_bleu(
+    directory, graphs, tokenizers, max_source_length, valid, beam_sizes, tokenize="13a"
+):
     """Compares two id graphs of a directory.
 
     Args:
@@ -45,15 +48,19 @@ def measure_bleu(directory, graphs, tokenizers, max_source_length, valid, beam_s
         max_source_length: tokens of the longest row, end token included.
         valid: `(sources, references)`, two lists of texts.
         beam_sizes: searches to measure.
+        tokenize: sacreBLEU's tokenizer.
 
     Returns:
         A `BleuReport`; `written` is False if the second graph loses more than `MOST_LOST` in any
-        search, or the first has less than `LEAST_BLEU`.
+        search, the first has less than `LEAST_BLEU`, or there are less than `LEAST_SENTENCES`.
     """
     sources, references = valid
+    if len(sources) < LEAST_SENTENCES:
+        reason = f"{len(sources)} sentences prove nothing; expected at least {LEAST_SENTENCES}"
+        return BleuReport(False, reason, len(sources))
     opened = {name: OnnxArtefact(directory, graph, name) for name, graph in graphs.items()}
     expected, judged = graphs
-    metric = sacrebleu.BLEU()
+    metric = sacrebleu.BLEU(tokenize=tokenize, force=True)
     bleu = {}
     for beam_size in beam_sizes:
         bleu[f"beam {beam_size}"] = scores = {}

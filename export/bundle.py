@@ -73,6 +73,9 @@ class Export:
         return {name: report for name, report in found.items() if report is not None}
 
 
+_MOST_EXAMPLES = 200
+
+
 @dataclass(frozen=True)
 class _Given:
     """What the caller of `export_bundle` gives beside the checkpoint."""
@@ -122,7 +125,8 @@ def export_bundle(
     Raises:
         ValueError: the checkpoint is not one, the directory exists already, there is a shortlist
             without `valid` or for a model that cannot use one, int8 is asked for alone and is not
-            good enough, or `beam_size` or `length_penalty` is out of range.
+            good enough, there are more than 200 examples, or `beam_size` or `length_penalty` is
+            out of range.
         RuntimeError: the model holds an operation that ONNX lacks.
         ParityError: an artefact differs from Keras; the message names tensor, difference and
             tolerance.
@@ -135,18 +139,25 @@ def export_bundle(
             f"export: {what} has nothing to be measured on; expected texts with references. "
             "Received none. Pass --valid."
         )
+    directory = directory.resolve()  # a link keeps pointing to what takes the place
     _check_directory(directory, checkpoint, overwrite)
+    if len(examples) > _MOST_EXAMPLES:  # all of them go through each search in one batch
+        raise ValueError(
+            f"export: examples are too many; expected at most {_MOST_EXAMPLES}. "
+            f"Received {len(examples)}. Choose those that a bundle must never get wrong."
+        )
     given = _Given(list(examples), valid, valid_name, shortlist, int8_only, decoding)
-    home = directory.resolve().parent  # so that the finished bundle is only renamed
+    home = directory.parent  # so that the finished bundle is only renamed
     home.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".export-", dir=home) as scratch:
         partial = Path(scratch) / "bundle"
         partial.mkdir()
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
             result = _write(checkpoint, partial, given, report)
+        _check_directory(directory, checkpoint, overwrite)  # minutes have gone by
         if directory.exists():
-            shutil.rmtree(directory)
-        partial.rename(directory.resolve())
+            directory.rename(Path(scratch) / "replaced")
+        partial.rename(directory)
     return result
 
 
@@ -168,15 +179,31 @@ def _check_directory(directory, checkpoint, overwrite):
             f"{directory}: exists already; expected a new directory. "
             "Name another, or pass --overwrite."
         )
+    if is_bundle and (foreign := sorted(hash_files(directory).keys() - _listed(directory))):
+        raise ValueError(
+            f"{directory}: holds files that no export has made; expected a bundle to replace. "
+            f"Received {', '.join(foreign[:3])}. Move them, or name another directory."
+        )
 
 
 def _is_bundle(directory):
     """Whether a directory holds what an export wrote, be it damaged or of another version."""
+    return {"format_version", "graphs"} <= _read_json(directory / MANIFEST_NAME).keys()
+
+
+def _listed(directory):
+    """Names of the files that the export of a bundle has written."""
+    files = _read_json(directory / MANIFEST_NAME).get("files")
+    return set(files) if isinstance(files, dict) else set()
+
+
+def _read_json(path):
+    """A JSON object; an empty one for what is none."""
     try:
-        manifest = json.loads((directory / MANIFEST_NAME).read_text(encoding="utf-8"))
-        return {"format_version", "graphs"} <= manifest.keys()
-    except (OSError, ValueError, AttributeError):
-        return False
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def _decoding(beam_size, length_penalty):
@@ -213,7 +240,7 @@ def _write(checkpoint, directory, given, report):
     write_warmup(saved_model, texts)
     facts = model_facts(model, tokenizers, metadata)
     graphs, reports, learned = _write_graphs(
-        module, model, tokenizers, directory, facts, given, report
+        module, model, tokenizers, directory, facts, metadata.get("tokenize", "13a"), given, report
     )
     if given.int8_only and not reports["int8"].written:
         raise ValueError(
@@ -247,7 +274,7 @@ def _keep_int8(directory, graphs):
     return {name: spec for name, spec in graphs.items() if name not in FLOAT32_GRAPHS}
 
 
-def _write_graphs(module, model, tokenizers, directory, facts, given, report):
+def _write_graphs(module, model, tokenizers, directory, facts, tokenize, given, report):
     """Writes id graphs and text graphs.
 
     Returns:
@@ -268,7 +295,7 @@ def _write_graphs(module, model, tokenizers, directory, facts, given, report):
     files.write(models)
     if quantized:
         files.write(quantized, int8=True)
-    return files.specs, files.judge(given.valid, report), learned
+    return files.specs, files.judge(given.valid, report, tokenize), learned
 
 
 def _learn(texts, tokenizers, model, report):

@@ -47,12 +47,13 @@ class GraphFiles:
             self.specs[name] = self._ids
         self.specs[text_name] = describe_text(text_graph, self._ids)
 
-    def judge(self, valid, report):
+    def judge(self, valid, report, tokenize):
         """Measures what is cheaper than float32 over all tokens, and removes what is not as good.
 
         Args:
             valid: `(sources, references)`; None where nothing cheaper was written.
             report: called with one line of text for each step.
+            tokenize: sacreBLEU's tokenizer.
 
         Returns:
             A `BleuReport` for "int8", and if there are such graphs for "shortlist" and
@@ -67,7 +68,7 @@ class GraphFiles:
             report(f"measuring {name} on {len(valid[0])} sentences")
             pair = {other_name: other, name: graph}
             sides = self._tokenizers, self._limit
-            found = measure_bleu(self._directory, pair, *sides, valid, self._beam_sizes)
+            found = measure_bleu(self._directory, pair, *sides, valid, self._beam_sizes, tokenize)
             report(f"{name}: {found.reason}")
             return found
 

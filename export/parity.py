@@ -90,7 +90,8 @@ class Comparison:
         setting: how the rows were grouped, or what else was asked for.
         family: of the model, for its tolerances.
         rows: sentences compared.
-        different: `{"row", "score_difference"}` of sentences whose ids differ and are no tie.
+        different: `{"row", "hypothesis", "score_difference"}` of sentences whose ids differ, and
+            are no tie; of the best hypothesis of which that is true.
         ties: the same for sentences whose ids differ by a tie.
         differences: for scores and attention a `Difference` where ids agree.
     """
@@ -108,8 +109,9 @@ class Comparison:
         """Everything out of tolerance, as sentences."""
         where = f"{self.artefact}, beam_size {self.beam_size}, {self.setting}"
         found = [
-            f"{where}: ids of row {item['row']} differ, and scores by "
-            f"{item['score_difference']:.2g}; expected equal ids, or a tie within noise of {NOISE}."
+            f"{where}: ids of row {item['row']}, hypothesis {item['hypothesis']}, differ, and "
+            f"scores by {item['score_difference']:.2g}; expected equal ids, or a tie within noise "
+            f"of {NOISE}."
             for item in self.different
         ]
         for name, difference in self.differences.items():
@@ -141,20 +143,35 @@ def compare(comparison, model, source_ids, expected, received, options=None):
         expected: Keras's arrays, as `TranslationModel.translate_ids` gives them.
         received: the other artefact's arrays; axes of target and source may be padded otherwise.
         options: what the search was told beside the beam, for ties.
+
+    Returns:
+        The positions of rows whose best hypotheses are tied.
     """
+    tied, options = [], dict(options or {})
+    prefixes = options.get("prefix_ids", ())
     for row in range(len(source_ids)):
-        first, second = _sequence(expected, row, 0), _sequence(received, row, 0)
-        if first != second:
-            difference = float(received["scores"][row, 0] - expected["scores"][row, 0])
-            entry = {"row": comparison.rows + row, "score_difference": difference}
+        if len(prefixes) > 1:
+            options["prefix_ids"] = prefixes[row : row + 1]
+        for n in range(expected["ids"].shape[1]):
+            first, second = _sequence(expected, row, n), _sequence(received, row, n)
+            if first == second:
+                _measure(comparison, expected, received, row, n)
+                continue
+            difference = float(received["scores"][row, n] - expected["scores"][row, n])
+            entry = {
+                "row": comparison.rows + row,
+                "hypothesis": n + 1,
+                "score_difference": difference,
+            }
             near = translations_within_noise(
-                model, source_ids[row], comparison.beam_size, options or {}
+                model, source_ids[row], comparison.beam_size, options, n
             )
             (comparison.ties if second in near else comparison.different).append(entry)
-        for n in range(expected["ids"].shape[1]):
-            if _sequence(expected, row, n) == _sequence(received, row, n):
-                _measure(comparison, expected, received, row, n)
+            if n == 0 and second in near:
+                tied.append(row)
+            break  # those below may have moved up or down
     comparison.rows += len(source_ids)
+    return tied
 
 
 def _sequence(result, row, n):
@@ -171,14 +188,15 @@ def _measure(comparison, expected, received, row, n):
         comparison.add("attention", *arrays)
 
 
-def translations_within_noise(model, source_ids, beam_size, options=None):
-    """The best translations that Keras gives when noise is added to the logits.
+def translations_within_noise(model, source_ids, beam_size, options=None, hypothesis=0):
+    """The translations that Keras gives when noise is added to the logits.
 
     Args:
         model: the Keras model.
         source_ids: int32 `(S,)`, one sentence.
         beam_size: 1 is greedy search.
         options: further arguments of `TranslationModel.search`.
+        hypothesis: which of each search, 0 for the best.
 
     Returns:
         A list of lists of ids; a translation outside it is wrong, not a tie.
@@ -195,6 +213,8 @@ def translations_within_noise(model, source_ids, beam_size, options=None):
     for name in ("prefix_ids", "suppressed_ids"):
         if name in options:
             options[name] = ops.convert_to_tensor(options[name], "int32")
-    found = model.search(rows, beam_size, decode_step=noisy_step, **options)
+    found = model.search(
+        rows, beam_size, decode_step=noisy_step, num_hypotheses=hypothesis + 1, **options
+    )
     found = {name: ops.convert_to_numpy(value) for name, value in found.items()}
-    return [_sequence(found, trial, 0) for trial in range(_TRIALS)]
+    return [_sequence(found, trial, hypothesis) for trial in range(_TRIALS)]

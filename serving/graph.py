@@ -53,6 +53,9 @@ class Graph:
         Returns:
             int32 ``ids`` (rows, n, T) and ``lengths`` (rows, n), float32 ``scores`` (rows, n), and
             if it is asked for float32 ``attention`` (rows, n, T, S).
+
+        Raises:
+            RuntimeError: onnxruntime failed, for want of memory for example.
         """
         feeds = {"source_ids": pad([row.source_ids for row in rows])}
         if any(row.prefix_ids for row in rows):
@@ -62,4 +65,12 @@ class Graph:
             if value != default:
                 feeds[name] = np.asarray(value, INPUT_TYPES[name])
         names = ["ids", "lengths", "scores"] + ["attention"] * options.return_attention
-        return dict(zip(names, self.session.run(names, feeds, run_options), strict=True))
+        try:
+            arrays = self.session.run(names, feeds, run_options)
+        except Exception as error:  # onnxruntime's errors share no other base class
+            raise RuntimeError(
+                f"Translator: onnxruntime could not translate {len(rows)} texts with beam_size "
+                f"{options.beam_size} ({error}). If memory was short, lower batch_size or "
+                "beam_size."
+            ) from error
+        return dict(zip(names, arrays, strict=True))

@@ -39,12 +39,17 @@ class BundleError(ValueError):
     """A bundle that is incomplete, damaged, too new or inconsistent.
 
     Attributes:
+        where: The file or directory.
         problems: Every problem found, one sentence each.
     """
 
     def __init__(self, where: str, problems: list[str]):
         super().__init__(summarize(where, problems))
+        self.where = where
         self.problems = tuple(problems)
+
+    def __reduce__(self):
+        return type(self), (self.where, list(self.problems))  # to another process
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Several runs of a session at the same time, each on one thread."""
 
+import math
 import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -50,13 +51,27 @@ def in_order(
             raise
 
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds, of how many
+
+
 def physical_cores() -> int:
-    """Cores that this process may use; hardware threads of one core count once on Linux."""
+    """Cores that this process may use; hardware threads of one core count once on Linux.
+
+    A container's limit of CPU time counts too, rounded up to whole cores.
+    """
     try:
         allowed = os.sched_getaffinity(0)
     except AttributeError:  # not on this system
         return os.cpu_count() or 1
-    return len({_siblings(cpu) for cpu in allowed})
+    return min(len({_siblings(cpu) for cpu in allowed}), _quota())
+
+
+def _quota() -> float:
+    try:
+        microseconds, period = _QUOTA.read_text().split()
+        return max(1, math.ceil(int(microseconds) / int(period)))
+    except (OSError, ValueError):  # none, or "max"
+        return math.inf
 
 
 def _siblings(cpu: int) -> str:

@@ -56,7 +56,10 @@ def open_session(path: Path, device: str) -> ort.InferenceSession:
             session = ort.InferenceSession(plain, session_options(), providers=providers)
         except Exception as error:  # onnxruntime's errors share no other base class
             if device == "cuda":
-                raise
+                raise RuntimeError(
+                    f'Translator.load: device "cuda" cannot run {path} ({error}). Use a newer '
+                    'onnxruntime-gpu and driver, or device="cpu".'
+                ) from error
             problem = f"onnxruntime cannot load the graph ({error}). Export the bundle again."
             raise BundleError(str(path), [problem]) from error
     if device == "cuda":

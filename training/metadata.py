@@ -27,6 +27,7 @@ def checkpoint_metadata(
         "target_language": recipe.data.target_language,
         "preset": recipe.model.preset,
         "recipe": recipe.name,
+        "tokenize": recipe.train.tokenize,
         **about,
         "step": step,
         "weights": weights,

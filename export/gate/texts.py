@@ -3,7 +3,7 @@
 import numpy as np
 
 from export import parity
-from export.gate.findings import counted
+from export.gate.findings import FAILED, OK, Finding, counted
 from export.gate.translations import search_name
 from serving.rows import pad
 from serving.tokenizer import END_ID, PAD_ID
@@ -17,7 +17,7 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
         model: the Keras model.
         target: the target `serving.Tokenizer`.
         directory: the bundle, with its manifest.
-        golden: golden entries.
+        golden: golden entries; those for which another answer is right as well get the key "tied".
         saved: a `SavedModelArtefact`.
         text_onnx: a `TextOnnxArtefact`.
 
@@ -28,16 +28,26 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
     gate = _Gate(model, target, translator.manifest.decoding)
     for beam_size, entries in _by_search(golden):
         sources = [entry["source"] for entry in entries]
-        results = translator.translate(sources, beam_size=beam_size)
+        results = translator.translate(
+            sources, beam_size=beam_size, return_attention=model.has_attention
+        )
         scores = [result.score for result in results]
         gate.check("Translator", entries, [result.text for result in results], scores)
         plain = _without_nul(entries)
         result = text_onnx.run([entry["source"] for entry in plain], beam_size)
         gate.check(text_onnx.name, plain, *(result[n].tolist() for n in ("translation", "score")))
-        if "target_ids" in result:
+        if model.has_attention:
             gate.check_ids(text_onnx.name, plain, result["target_ids"])
+            shown = [
+                found for e, found in zip(entries, results, strict=True) if "\0" not in e["source"]
+            ]
+            gate.check_attention(text_onnx.name, plain, shown, result["attention"])
         if beam_size == translator.manifest.decoding.beam_size:
-            gate.check("SavedModel, text", entries, saved.translate_text(sources))
+            gate.check("SavedModel, text", entries, *saved.translate_text(sources))
+            gate.check_pieces("SavedModel, tokenize", entries, saved.run_texts("tokenize", sources))
+            if model.has_attention:
+                found = saved.run_texts("translate_with_attention", sources)
+                gate.check_labels("SavedModel, with attention", entries, results, found)
     return gate.findings
 
 
@@ -123,7 +133,7 @@ class _Gate:
     def __init__(self, model, target, decoding, shortlist=None):
         self._model, self._target = model, target
         self._options = {"shortlist": shortlist, "length_penalty": decoding.length_penalty}
-        self._allowed = parity.tolerances(type(model).__name__.lower())["scores"]
+        self._tolerances = parity.tolerances(type(model).__name__.lower())
         self.findings = []
 
     def check(self, name, entries, texts, scores=None):
@@ -147,6 +157,59 @@ class _Gate:
                 )
         self._note(name, f"ids, {search_name(entries[0]['beam_size'])}", entries, problems)
 
+    def check_pieces(self, name, entries, found):
+        """Token for token, what the model reads of each text."""
+        problems = [
+            f"{_where(name, entry)} the ids {str(row[:length].tolist())[:60]}; "
+            f"expected {str(entry['source_ids'])[:60]}."
+            for entry, row, length in zip(entries, found["ids"], found["lengths"], strict=True)
+            if row[:length].tolist() != entry["source_ids"]
+        ]
+        self.findings.append(counted(name, "float32", "source ids", len(entries), problems))
+
+    def check_labels(self, name, entries, results, found):
+        """Texts and scores; where they agree also the tokens and the attention between them."""
+        texts = [text.decode("utf-8") for text in found["text"]]
+        self.check(name, entries, texts, found["score"].tolist())
+        problems = []
+        for index, (entry, result) in enumerate(zip(entries, results, strict=True)):
+            for side, expected in (("source", result.source_tokens), ("target", result.tokens)):
+                row = found[f"{side}_tokens"][index].tolist()
+                received = tuple(token.decode("utf-8") for token in row if token)
+                if received != tuple(expected) and texts[index] == result.text:
+                    problems.append(
+                        f"{_where(name, entry)} the {side} tokens {str(received)[:60]}; "
+                        f"expected {str(expected)[:60]}."
+                    )
+        self._note(name, f"tokens, {search_name(entries[0]['beam_size'])}", entries, problems)
+        self.check_attention(name, entries, results, found["attention"])
+
+    def check_attention(self, name, entries, results, arrays):
+        """Attention against the `Translator`'s, whose own graph was compared with Keras.
+
+        Looked at are rows in which every id has a text: the `Translator` leaves out the others.
+        """
+        parts = [
+            parity.Difference.between(result.attention, array)
+            for entry, result, array in zip(entries, results, arrays, strict=True)
+            if result.text == entry["text"]
+            and len(result.tokens) == len(entry["ids"])
+            and len(result.source_tokens) == len(entry["source_ids"])
+        ]
+        total, allowed = parity.Difference.total(parts), self._tolerances["attention"]
+        where = f"attention, {search_name(entries[0]['beam_size'])}"
+        good = total.largest <= allowed
+        problem = (
+            ""
+            if good
+            else f"{name}: {where} differs by {total.largest:.2g}; expected {allowed:.2g}."
+        )
+        verdict = OK if good else FAILED
+        found = Finding(
+            name, "float32", where, verdict, total.largest, total.mean, allowed, problem=problem
+        )
+        self.findings.append(found)
+
     def _note(self, name, what, entries, problems):
         self.findings.append(counted(name, "float32", what, len(entries), problems))
 
@@ -154,9 +217,13 @@ class _Gate:
         """What is wrong with one translation, as sentences; a score of None is not looked at."""
         if text != entry["text"]:
             if self._is_tie(entry, text=text):
+                entry["tied"] = True
                 return []
             return [f"{_where(name, entry)} {text[:60]!r}; expected {entry['text'][:60]!r}."]
-        if score is not None and not abs(score - entry["score"]) <= self._allowed + 5e-6:
+        if (
+            score is not None
+            and not abs(score - entry["score"]) <= self._tolerances["scores"] + 5e-6
+        ):
             return [f"{_where(name, entry)} the score {score:.5f}; expected {entry['score']:.5f}."]
         return []
 

@@ -32,6 +32,7 @@ def bundle(exported, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.bleu_gate.MOST_LOST", 1000.0)  # random weights translate nothing
         patch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
+        patch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
         export_bundle(
             checkpoint,
             home / "bundle",

@@ -135,10 +135,24 @@ def test_gate_refuses_other_ids_in_any_setting(quick, tmp_path, monkeypatch, set
         export_again(quick, tmp_path / "bundle")
     lines = str(raised.value).splitlines()
     for beam_size in (1, 4):
-        start = f"ONNX, beam_size {beam_size}, {setting}: ids of row 0 differ"
+        start = f"ONNX, beam_size {beam_size}, {setting}: ids of row 0, hypothesis 1, differ"
         assert any(line.startswith(start) for line in lines)
     assert all(f", {setting}: ids of row" in line for line in lines)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["ids", "scores"])
+def test_gate_refuses_other_hypotheses_below_the_best(quick, tmp_path, monkeypatch, name):
+    def swapped(values):
+        values = values.copy()
+        if len(values) > 1 and values.shape[1] > 2:
+            values[[0, 1], 2] = values[[1, 0], 2]
+        return values
+
+    change_output(monkeypatch, name, swapped)
+    message = {"ids": r"hypothesis 3, differ", "scores": r"scores differ by"}[name]
+    with pytest.raises(parity.ParityError, match=rf"ONNX, beam_size 4, one batch: .*{message}"):
+        export_again(quick, tmp_path / "bundle")
 
 
 def test_options_change_what_is_translated(quick):
@@ -149,15 +163,18 @@ def test_options_change_what_is_translated(quick):
     assert options.keys() == set(quick.model.search_options) - {
         "beam_size",
         "num_hypotheses",
-        "length_penalty",
     }
     found = artefacts.keras_translate(quick.model, rows, 4, **options)
-    for row, ids, length in zip(rows, found["ids"][:, 0], found["lengths"][:, 0], strict=True):
-        near = parity.translations_within_noise(quick.model, row, 4, options)
+    best = found["ids"][:, 0], found["lengths"][:, 0]
+    for row, prefix, ids, length in zip(rows, options["prefix_ids"], *best, strict=True):
+        alone = {**options, "prefix_ids": prefix[None]}
+        near = parity.translations_within_noise(quick.model, row, 4, alone)
         assert ids[:length].tolist() in near  # the same options count where a tie is looked for
-        assert ids[:2].tolist() == options["prefix_ids"][0]
+        forced = prefix[prefix > 0]
+        assert len(forced)
+        assert ids[: len(forced)].tolist() == forced.tolist()
         assert options["min_length"] <= length <= options["max_length"]
-        spoken = ids[2:length].tolist()
+        spoken = ids[len(forced) : length].tolist()
         assert not set(spoken) & set(options["suppressed_ids"])
         pairs = list(zip(ids[: length - 1].tolist(), ids[1:length].tolist(), strict=True))
         assert len(pairs) == len(set(pairs))
@@ -184,7 +201,11 @@ def test_gate_compares_the_text_graphs_ids(exported, tmp_path, beam_size):
 
     def problems(text_onnx):
         found = compare_texts(made.model, target, made.bundle, golden, saved, text_onnx)
-        assert len(found) == 7
+        assert [item.artefact for item in found] == [
+            *["Translator", *["text ONNX"] * 3],  # greedy search, which is the default
+            *["SavedModel, text", "SavedModel, tokenize", *["SavedModel, with attention"] * 3],
+            *["Translator", *["text ONNX"] * 3],
+        ]
         return [item for item in found if item.problem]
 
     assert problems(text_onnx) == []
@@ -207,10 +228,82 @@ def test_gate_refuses_another_score_of_the_translator(quick, tmp_path, monkeypat
 
 def test_gate_refuses_another_text(quick, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        artefacts.SavedModelArtefact, "translate_text", lambda self, texts: ["x"] * len(texts)
+        artefacts.SavedModelArtefact,
+        "translate_text",
+        lambda self, texts: (["x"] * len(texts), [0.0] * len(texts)),
     )
     with pytest.raises(parity.ParityError, match=r"SavedModel, text, beam_size 1: .* gives 'x'"):
         export_again(quick, tmp_path / "bundle")
+
+
+@pytest.mark.parametrize(
+    ("signature", "output", "problem"),
+    [
+        ("tokenize", "ids", r"SavedModel, tokenize, .* gives the ids \["),
+        ("serving_default", "score", r"SavedModel, text, .* gives the score"),
+        ("translate_with_attention", "score", r"SavedModel, with attention, .* gives the score"),
+        (
+            "translate_with_attention",
+            "source_tokens",
+            r"with attention, .* gives the source tokens",
+        ),
+        (
+            "translate_with_attention",
+            "target_tokens",
+            r"with attention, .* gives the target tokens",
+        ),
+        ("translate_with_attention", "attention", r"with attention: attention, greedy differs by"),
+    ],
+)
+def test_gate_looks_at_every_signature(exported, tmp_path, monkeypatch, signature, output, problem):
+    original = artefacts.SavedModelArtefact.run_texts
+
+    def changed(self, name, texts):
+        found = original(self, name, texts)
+        if name == signature:  # what comes back in reverse order is of another text
+            found[output] = found[output][::-1]
+        return found
+
+    monkeypatch.setattr(artefacts.SavedModelArtefact, "run_texts", changed)
+    with pytest.raises(parity.ParityError, match=problem):
+        export_again(exported("luong_lstm"), tmp_path / "bundle")
+
+
+def test_bundle_with_files_of_others_is_not_replaced(quick, tmp_path):
+    shutil.copytree(quick.bundle, tmp_path / "bundle")
+    (tmp_path / "bundle" / "notes.md").write_text("mine")
+    with pytest.raises(ValueError, match=r"holds files that no export has made.* notes\.md"):
+        export_again(quick, tmp_path / "bundle", overwrite=True)
+    assert (tmp_path / "bundle" / "notes.md").read_text() == "mine"
+
+
+def test_link_to_a_bundle_points_to_the_new_one(quick, tmp_path):
+    shutil.copytree(quick.bundle, tmp_path / "v1")
+    (tmp_path / "current").symlink_to(tmp_path / "v1")
+    export_again(quick, tmp_path / "current", overwrite=True, examples=["we read once more"])
+    assert (tmp_path / "current").is_symlink()
+    golden = (tmp_path / "v1" / "golden.json").read_text(encoding="utf-8")
+    assert "we read once more" in golden
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "v1"]
+
+
+def test_directory_that_came_to_be_meanwhile_is_kept(quick, tmp_path, monkeypatch):
+    original = export.bundle.check_bundle
+
+    def slow(*given):
+        (tmp_path / "bundle").mkdir()
+        (tmp_path / "bundle" / "work").write_text("mine")
+        return original(*given)
+
+    monkeypatch.setattr(export.bundle, "check_bundle", slow)
+    with pytest.raises(ValueError, match="is there already, and no bundle"):
+        export_again(quick, tmp_path / "bundle")
+    assert [path.name for path in tmp_path.rglob("*")] == ["bundle", "work"]
+
+
+def test_too_many_examples_are_refused(quick, tmp_path):
+    with pytest.raises(ValueError, match="examples are too many; expected at most 200"):
+        export_again(quick, tmp_path / "bundle", examples=["a"] * 201)
 
 
 def test_failed_export_keeps_the_bundle_it_would_replace(quick, tmp_path, monkeypatch):

@@ -158,6 +158,7 @@ def int8(quick, monkeypatch, lines):
     """Options of an export that keeps int8 graphs, however they translate."""
     monkeypatch.setattr("export.bleu_gate.MOST_LOST", 1000.0)
     monkeypatch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
+    monkeypatch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
     return {"valid": (lines, lines)}
 
 
@@ -202,6 +203,7 @@ def test_int8_alone_is_a_bundle(quick, tmp_path, int8):
 def test_int8_alone_must_be_good_enough(quick, tmp_path, monkeypatch, lines):
     monkeypatch.setattr("export.bleu_gate.MOST_LOST", -1.0)
     monkeypatch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
+    monkeypatch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
     with pytest.raises(ValueError, match=r"int8 cannot stand alone.* Leave out --int8-only"):
         export_again(quick, tmp_path / "bundle", int8_only=True, valid=(lines, lines))
     with pytest.raises(ValueError, match="int8 has nothing to be measured on"):

@@ -72,6 +72,7 @@ def made(request, exported, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.bleu_gate.MOST_LOST", 1000.0)  # random weights
         patch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
+        patch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
         prepare(patch, without.bundle)
         result = export_bundle(checkpoint, bundle, LINES, texts, shortlist=texts, **QUIET)
     source, target = tokenizers = load_tokenizers(checkpoint)
@@ -217,6 +218,7 @@ def test_graphs_that_translate_worse_are_not_written(made, quick_again, monkeypa
         _, judged = graphs
         monkeypatch.setattr("export.bleu_gate.MOST_LOST", -1e3 if judged in lost else 1e3)
         monkeypatch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
+        monkeypatch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
         return plain(directory, graphs, *rest)
 
     monkeypatch.setattr("export.graph_files.measure_bleu", measure)
@@ -234,6 +236,7 @@ def test_graphs_that_translate_worse_are_not_written(made, quick_again, monkeypa
 def test_gate_refuses_other_ids(made, quick_again, tmp_path, monkeypatch):
     monkeypatch.setattr("export.bleu_gate.MOST_LOST", 1000.0)
     monkeypatch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
+    monkeypatch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
     original = artefacts.OnnxArtefact.translate_ids
 
     def changed(self, *arguments, **options):

@@ -33,6 +33,7 @@ def test_metadata_holds_what_the_recipe_says():
             }
         ],
         "author": "me",
+        "tokenize": "13a",
         "step": 7,
         "weights": "best",
         "scores": {"bleu": 3.0},
