@@ -1,8 +1,8 @@
 """`python -m benchmarks.bottleneck --data DIR`: a fixed vector loses long sentences, measured.
 
-Seq2Seq, Bahdanau, Luong (global and local) and the Transformer are trained at equal size, data,
-updates and seed. Drawn: BLEU against source length, with bootstrap confidence; where each family
-looks in one long sentence; and how widely.
+Seq2Seq, Bahdanau, Luong (global and local) and the Transformer, in their tiny presets, are trained
+with equal data, updates and seed. Drawn: BLEU against source length, with bootstrap confidence;
+where each family looks in one long sentence; and how widely.
 
 Training and test texts are one to five Multi30k captions joined, so that there are references at
 every length and no length is new to a model. With `--text pydocs` they are sentences as they come,
@@ -264,7 +264,7 @@ def long_sentence(path):
     return min(lines, key=lambda line: abs(len(line.split()) - _LONG_WORDS))
 
 
-def render(results, times, text, options):
+def render(results, times, parameters, text, options):
     """The report in Markdown."""
     some = max(results.values(), key=len)
     header = ("words of the source", "sentences", *results)
@@ -279,7 +279,10 @@ def render(results, times, text, options):
         )
         for place, each in enumerate(some)
     ]
-    spent = ", ".join(f"{name} {seconds / 60:.0f} min" for name, (_, seconds) in times.items())
+    spent = ", ".join(
+        f"{name} {int(parameters[name]):,} and {seconds / 60:.0f} min"
+        for name, (_, seconds) in times.items()
+    )
     return f"""# The bottleneck of a fixed vector
 
 {machine.describe(f"python -m benchmarks.bottleneck --text {options.text} --steps {options.steps}")}
@@ -287,7 +290,8 @@ def render(results, times, text, options):
 {text.about}
 Every family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens,
 a joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and Muon
-with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Training took: {spent}.
+with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Parameters and time of training:
+{spent}.
 BLEU: sacreBLEU 13a, greedy search, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap
 samples.
 
@@ -336,9 +340,17 @@ def report(text, directory, options):
     if attention:
         draw_attention(attention, options.images / f"bottleneck{text.suffix}_attention.png")
     times = {name: training_time(run) for name, run in runs.items()}
+    parameters = {name: parameters_of(run / "bundle") for name, run in runs.items()}
     output = options.output.with_stem(options.output.stem + text.suffix)
-    write(output, render(results, times, text, options))
+    write(output, render(results, times, parameters, text, options))
     print(f"{len(results)} of {len(FAMILIES)} families in {output}, pictures in {options.images}")
+
+
+def parameters_of(bundle):
+    """How many weights the model of a bundle has, as text."""
+    from serving.manifest import Manifest
+
+    return Manifest.read(bundle, verify=False).about["parameters"]
 
 
 def look(bundle, sentence):

@@ -4,7 +4,6 @@ Each engine loads its packages when it is made, so that a process which measures
 no other.
 """
 
-import inspect
 from pathlib import Path
 
 OWN, OTHER = "ours", "CTranslate2"
@@ -27,13 +26,9 @@ def sorted_batches(lengths, batch_size):
 
 def missing_precision(bundle, precision):
     """Why our engine cannot run a bundle in a precision; "" when it can."""
-    if precision == "float32":
-        return ""
-    from serving import Translator
+    from serving.manifest import ID_GRAPHS
 
-    graph = f"translate.{precision}.onnx"
-    if "precision" not in inspect.signature(Translator.load).parameters:
-        return "serving.Translator.load has no precision argument"
+    graph = ID_GRAPHS[precision]
     return "" if (Path(bundle) / graph).is_file() else f"the bundle has no {graph}"
 
 
@@ -52,8 +47,7 @@ class OwnEngine:
     def __init__(self, bundle, threads, precision="float32", length_penalty=None):
         from serving import Translator
 
-        other = {} if precision == "float32" else {"precision": precision}
-        self.translator = Translator.load(bundle, threads=threads, **other)
+        self.translator = Translator.load(bundle, threads=threads, precision=precision)
         self._length_penalty = length_penalty
 
     def translate(self, texts, beam_size, batch_size):

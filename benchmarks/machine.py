@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-PACKAGES = ("onnxruntime", "ctranslate2", "sentencepiece", "sacrebleu", "numpy", "tensorflow")
+PACKAGES = (
+    *("onnxruntime", "ctranslate2", "sentencepiece", "sacrebleu"),
+    *("numpy", "tensorflow", "keras"),
+)
 BUSY_LOAD = 0.5
 # Would overrule the number of threads that an engine is given.
 _OVERRIDES = (

@@ -53,7 +53,8 @@ def measure(directory, data):
     Returns:
         dict: `scores`, a list of dicts (`set`, `use`, `sentences`, `bleu` and `chrf` of each beam
         size, `signatures`); `speed`, sentences/s of each beam size, one thread, one sentence at a
-        time; `examples`, a list of dicts (`set`, `rank`, `source`, `translation`, `reference`).
+        time, and `timed`, which they were; `examples`, a list of dicts (`set`, `rank`, `source`,
+        `translation`, `reference`).
     """
     from training.evaluate import evaluate
     from training.readers import read_lines
@@ -73,12 +74,20 @@ def measure(directory, data):
         row["signatures"] = [found.bleu_signature, found.chrf_signature]
         scores.append(row)
         if "unseen" in use or first is None:
-            first = first or sources
+            first = first or (name, sources)
             examples += [
                 {"set": name, **example}
                 for example in ranked(sources, found.translations, references)
             ]
-    return {"scores": scores, "speed": speed(directory, first), "examples": examples}
+    name, sources = first
+    timed = sources[:SPEED_SENTENCES]
+    length = sum(map(len, timed)) / len(timed)
+    return {
+        "scores": scores,
+        "speed": speed(directory, timed),
+        "timed": f"{len(timed)} of {name}, {length:.0f} characters each",
+        "examples": examples,
+    }
 
 
 def ranked(sources, translations, references):
@@ -111,9 +120,9 @@ def speed(directory, sources):
     for beam_size in BEAM_SIZES:
         translator.translate(sources[0], beam_size=beam_size)
         start = time.perf_counter()
-        for source in sources[:SPEED_SENTENCES]:
+        for source in sources:
             translator.translate(source, beam_size=beam_size)
-        found.append(len(sources[:SPEED_SENTENCES]) / (time.perf_counter() - start))
+        found.append(len(sources) / (time.perf_counter() - start))
     return found
 
 
@@ -159,7 +168,7 @@ def card(directory, found):
 - Recipe: `training/recipes/pretrained_{name.replace("-", "_")}.toml`; the checkpoint that
   translated the validation sets best.
 - Speed: {found["speed"][0]:.0f} sentences/s greedy, {found["speed"][1]:.0f} with a beam of \
-{BEAM_SIZES[1]}, one at a time on one thread
+{BEAM_SIZES[1]}, one at a time on one thread: {found["timed"]}
   ({machine.summary()}; {datetime.date.today().isoformat()}).
 
 ## Scores

@@ -30,6 +30,7 @@ HEADER = (
     "minutes",
     "parameters",
     "weights",
+    "beam, penalty",
     "BLEU",
 )
 
@@ -106,25 +107,23 @@ def render(rows):
             f"{row['train_seconds'] / 60:.0f}",
             f"{row['parameters']:,}",
             row["weights"],
+            f"{row['beam_size']}, {row['length_penalty']}",
             "of the tokens as they are" if row["tokenize"] == "none" else row["tokenize"],
         )
         for row in rows
     ]
     signatures = sorted({row[p][s] for row in rows for p in ("valid", "test") if p in row
                          for s in ("bleu_signature", "chrf_signature")})  # fmt: skip
-    searches = "; ".join(
-        sorted({f"Beam {row['beam_size']}, length penalty {row['length_penalty']}" for row in rows})
-    )
     machines = sorted({row["machine"] for row in rows})
     sets = "\n".join(f"- `{row['recipe']}`: {row.get('test', row['valid'])['set']}" for row in rows)
     known = ", ".join(f"`{signature}`" for signature in signatures)
     return f"""# Quality
 
-{searches}. A penalty of {LENGTH_PENALTY} ranks texts of a caption's length as the published search
-does (fairseq's, which divides by the length). Nothing was chosen by a test set: weights are the
-average of the last evaluated checkpoints, or the best of them by greedy BLEU on the validation set
-where that is better. Trained and scored on: {"; ".join(machines)}. Minutes are those of the updates
-alone.
+A length penalty of {LENGTH_PENALTY} ranks texts of a caption's length as the published search of
+Multi30k does (fairseq's, which divides by the length). Nothing was chosen by a test set: weights
+are the average of the last evaluated checkpoints, or the best of them by greedy BLEU on the
+validation set where that is better. Minutes are those of the updates alone. Trained and scored on:
+{"; ".join(machines)}.
 
 To train a row, and to score it again:
 

@@ -152,7 +152,9 @@ def main(arguments=None):
     console = Console()
     with tempfile.TemporaryDirectory() as directory:
         rows = [compare(f, options, Path(directory), console) for f in options.families]
-    command = f"python benchmarks/train_speed.py --updates {options.updates}"
+    command = "python benchmarks/train_speed.py --data DATA"
+    command += " --joeynmt PYTHON" * bool(options.joeynmt)
+    command += f" --updates {options.updates} --warmup {options.warmup} --rounds {options.rounds}"
     other = joeynmt_training.versions(options.joeynmt) if options.joeynmt else "without JoeyNMT"
     report = f"""# Training speed
 

@@ -1,10 +1,13 @@
 """Runs one of these modules in a fresh process and reads its result."""
 
+import itertools
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from training import readers
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -43,17 +46,12 @@ def read_lines(path, count=None):
     """The lines of a text file, gzip or not; the first `count` of them.
 
     Raises:
-        ValueError: the file has fewer lines than `count`.
+        ValueError: the file has fewer lines than `count`, or is not text.
     """
-    import gzip
-
-    path = Path(path)
-    opened = gzip.open if path.suffix == ".gz" else open
-    with opened(path, "rt", encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = list(itertools.islice(readers.read_lines(Path(path)), count))
     if count is not None and len(lines) < count:
         raise ValueError(
             f"{path}: too few lines; expected at least {count}. Received {len(lines)}. "
             "Lower --sentences."
         )
-    return lines[:count]
+    return lines

@@ -25,11 +25,11 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
         track: function that shows progress over a sequence, given a description.
 
     Returns:
-        A list of `Comparison`.
+        A list of `Comparison`; their rows count the texts from 1, as lines of a file.
     """
     import zoo
     from export import artefacts, parity
-    from export.gate.translations import beam_sizes
+    from export.gate.translations import beam_sizes, search_name
     from export.golden import source_rows
     from serving.manifest import Manifest
     from serving.tokenizer import load_tokenizers
@@ -37,22 +37,26 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     model, _ = zoo.load_checkpoint(checkpoint)
     source, _ = load_tokenizers(bundle)
     limit, family = model.config.max_source_length, type(model).__name__.lower()
-    texts = sorted(texts, key=lambda text: len(source.encode(text)))
+    numbered = sorted(enumerate(texts, 1), key=lambda item: len(source.encode(item[1])))
     found = [artefacts.SavedModelArtefact(bundle), artefacts.OnnxArtefact(bundle)]
     comparisons = []
     decoding = Manifest.read(bundle).decoding
     known = {"length_penalty": decoding.length_penalty}
     for beam_size in beam_sizes(decoding):
         results = [parity.Comparison(artefact.name, beam_size, family=family) for artefact in found]
-        starts = range(0, len(texts), batch_size)
-        for start in track(starts, f"beam {beam_size}"):
-            _, rows = source_rows(source, texts[start : start + batch_size], limit)
+        lines = []  # the line of each row that was compared
+        for start in track(range(0, len(numbered), batch_size), search_name(beam_size)):
+            batch = numbered[start : start + batch_size]
+            kept, rows = source_rows(source, [text for _, text in batch], limit)
             if not len(rows):
                 continue
+            lines += [batch[index][0] for index in kept]
             expected = artefacts.keras_translate(model, rows, beam_size, **known)
             for artefact, result in zip(found, results, strict=True):
                 received = artefact.translate_ids(rows, beam_size)
                 parity.compare(result, model, rows, expected, received, known)
+        for entry in (entry for result in results for entry in result.ties + result.different):
+            entry["row"] = lines[entry["row"]]
         comparisons += results
     return comparisons
 
@@ -69,6 +73,7 @@ def main(arguments=None):
     from rich.progress import track
 
     from export.__main__ import read_lines
+    from export.gate.translations import search_name
 
     try:
         texts = read_lines(options.file)
@@ -79,7 +84,7 @@ def main(arguments=None):
         print(f"export.compare: {error}", file=sys.stderr)
         return 2
     for item in comparisons:
-        search = "greedy" if item.beam_size == 1 else f"beam {item.beam_size}"
+        search = search_name(item.beam_size)
         same = f"{item.rows - len(item.different) - len(item.ties)} of {item.rows}"
         largest = ", ".join(
             f"{name} within {difference.largest:.1e}"
@@ -88,7 +93,10 @@ def main(arguments=None):
         print(f"Keras = {item.artefact:10} {search:6}: {same} with the same ids; {largest}")
         for kind, entries in (("tie", item.ties), ("DIFFERENT", item.different)):
             for entry in entries:
-                print(f"    {kind}: row {entry['row']}, score {entry['score_difference']:+.2e}")
+                print(
+                    f"    {kind}: line {entry['row']}, hypothesis {entry['hypothesis']}, "
+                    f"score {entry['score_difference']:+.2e}: {texts[entry['row'] - 1][:60]}"
+                )
     return int(any(item.different for item in comparisons))
 
 

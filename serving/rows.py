@@ -20,8 +20,11 @@ class Row:
     truncated: bool
 
 
-def check_texts(texts: Any, problems: list[str]) -> list[str]:
-    """Returns the texts as a list; ``problems`` grows when they are not all str."""
+def check_texts(texts: Any, problems: list[str], first: int = 0) -> list[str]:
+    """Returns the texts as a list; ``problems`` grows when they are not all str.
+
+    ``first`` is the index of the first of them, for the message.
+    """
     if isinstance(texts, str):
         return [texts]
     if isinstance(texts, bytes) or not isinstance(texts, Iterable):
@@ -32,7 +35,7 @@ def check_texts(texts: Any, problems: list[str]) -> list[str]:
     if wrong:
         others = f" ({len(wrong) - 1} more are not str)" if len(wrong) > 1 else ""
         received = repr(texts[wrong[0]])[:80]
-        problems.append(f"texts[{wrong[0]}] is not a str. Received {received}{others}.")
+        problems.append(f"texts[{first + wrong[0]}] is not a str. Received {received}{others}.")
     return texts
 
 

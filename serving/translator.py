@@ -284,9 +284,11 @@ class Translator:
 
     def _windows(self, texts, window, forced, options, batch_size, shown) -> Iterator[Translation]:
         with ProgressLine(None, shown) as line:
+            done = 0
             while chunk := list(itertools.islice(texts, window)):
                 problems: list[str] = []
-                check_texts(chunk, problems)
+                check_texts(chunk, problems, done)
+                done += len(chunk)
                 raise_problems("Translator.translate_iter", problems)
                 prefixes = [forced] * len(chunk)
                 yield from self._pipeline.translate(chunk, prefixes, options, batch_size, line)

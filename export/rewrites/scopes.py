@@ -97,9 +97,3 @@ def drop_unused(model):
             del graph.initializer[:]
             graph.initializer.extend(keep)
     return model
-
-
-def check(model):
-    """Runs the ONNX checker, shapes included, and returns the model."""
-    onnx.checker.check_model(model, full_check=True)
-    return model

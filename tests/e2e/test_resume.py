@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+_PATIENCE = 600  # seconds, for machines that are slow or busy
 STEPS, KILL_AFTER = 60, 33  # evaluations at 25 and 50, states at 10, 20, 25, 30, 40, 50, 60
 
 RECIPE = """
@@ -23,6 +24,7 @@ source_language = "de"
 target_language = "en"
 train = [{ source = "train.de", target = "train.en" }]
 valid = [{ source = "valid.de", target = "valid.en" }]
+test = [{ source = "valid.de", target = "valid.en" }]
 [vocabulary]
 size = 90
 byte_fallback = false
@@ -68,7 +70,7 @@ def _rows(path):
 
 def _kill_in_mid_epoch(process, log):
     """Waits for step `KILL_AFTER` to be logged, then kills without warning."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + _PATIENCE
     while not log.exists() or len(log.read_bytes().splitlines()) <= KILL_AFTER:
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < deadline, "the run did not get far enough"
@@ -87,13 +89,14 @@ def runs(tmp_path_factory):
         train = ["train", data / "resume.toml", "--data", data, "--run"]
         first = _start(*train, straight, log=log)
         second = _start(*train, broken, log=log)
+        started = [first, second]
         try:
             _kill_in_mid_epoch(second, broken / "log.csv")
             killed_at = len(_rows(broken / "log.csv")) - 1
-            resumed = _start("resume", broken, log=log)
-            codes = [process.wait(timeout=120) for process in (first, resumed)]
+            started.append(_start("resume", broken, log=log))
+            codes = [process.wait(timeout=_PATIENCE) for process in (first, started[-1])]
         finally:
-            for process in (first, second):
+            for process in started:
                 process.kill()
             log.seek(0)
             output = log.read()
@@ -128,6 +131,17 @@ def test_weights_equal_the_uninterrupted_ones(runs):
         assert ours == theirs
         for a, b in zip(straight.get_weights(), broken.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_final_holds_the_weights_that_it_names(runs):
+    import zoo
+
+    (best, _), (final, metadata) = (zoo.load_checkpoint(runs[0] / n) for n in ("best", "final"))
+    assert metadata["weights"] in ("best", "average of 2")
+    equal = [(a == b).all() for a, b in zip(best.get_weights(), final.get_weights(), strict=True)]
+    assert all(equal) == (metadata["weights"] == "best")
+    assert metadata["scores"]["test_bleu"] >= 0
+    assert metadata["measured_on"]["test"]["set"] == "valid.de"
 
 
 def test_tensorboard_shows_the_uninterrupted_curves(runs):

@@ -7,6 +7,7 @@ import pytest
 
 from serving import Translator
 from serving.tokenizer import END_ID
+from training.evaluate import evaluate
 
 FAMILIES = ["transformer_pre", "bahdanau_gru"]
 OPTIONS = [
@@ -111,3 +112,13 @@ def test_recurrent_model_has_no_heads_to_choose(exported):
     translator = Translator.load(exported("bahdanau_gru").bundle)
     with pytest.raises(ValueError, match="attention_head cannot be changed"):
         translator.translate("a dog", attention_head=0)
+
+
+def test_evaluation_of_a_bundle_is_that_of_its_translations(bundle, translator, lines):
+    references = [text[::-1] for text in lines]
+    found = evaluate(bundle, lines, references, progress=False)
+    expected = [result.text for result in translator.translate(lines)]
+    assert (list(found.translations), found.beam_size, found.sentences) == (expected, 1, len(lines))
+    found = evaluate(bundle, lines, references, beam_size=3, length_penalty=1.5, progress=False)
+    expected = translator.translate(lines, beam_size=3, length_penalty=1.5)
+    assert list(found.translations) == [result.text for result in expected]

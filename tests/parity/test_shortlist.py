@@ -279,22 +279,35 @@ def test_model_that_cannot_use_one_is_refused_at_once(made, tmp_path, monkeypatc
 
 
 @pytest.mark.parametrize("made", VARIANTS[:1], indirect=True)
-def test_command_takes_two_files(made, tmp_path, monkeypatch, capsys):
+def test_command_passes_on_what_it_is_told(made, tmp_path, monkeypatch, capsys):
     sides = []
     for name, lines in (("a", LINES), ("b", LINES[::-1])):
         sides.append(tmp_path / name)
         sides[-1].write_text("\n".join(lines), encoding="utf-8")
     given = {}
 
-    def fake(*arguments, **options):
-        given.update(options)
+    def fake(checkpoint, bundle, **options):
+        given.update(options, places=(checkpoint, bundle))
         return made.result
 
     monkeypatch.setattr(export.bundle, "export_bundle", fake)
     sides = [str(side) for side in sides]
     command = [str(made.checkpoint), str(tmp_path / "bundle"), "--valid", *sides]
-    assert export_main([*command, "--shortlist", *sides]) == 0
-    assert given["shortlist"] == given["valid"] == (LINES, LINES[::-1])
+    more = ["--examples", sides[0], "--beam-size", "3", "--length-penalty", "1.2"]
+    more += ["--overwrite", "--int8-only"]
+    assert export_main([*command, "--shortlist", *sides, *more]) == 0
+    assert given.pop("report")
+    assert given == {
+        "places": (made.checkpoint, tmp_path / "bundle"),
+        "valid": (LINES, LINES[::-1]),
+        "valid_name": "a",
+        "shortlist": (LINES, LINES[::-1]),
+        "examples": LINES,
+        "beam_size": 3,
+        "length_penalty": 1.2,
+        "overwrite": True,
+        "int8_only": True,
+    }
     assert "int8 shortlist written: " in capsys.readouterr().err
     Path(sides[1]).write_text("one line", encoding="utf-8")
     assert export_main([*command[:2], "--shortlist", *sides]) == 2

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from ctranslate2 import TranslationResult
 
-import serving
 from benchmarks import wait_policy
 from benchmarks.engines import CTranslate2Engine, length_limit, missing_precision, sorted_batches
 from serving.rows import end_row, pad
@@ -74,24 +73,11 @@ def test_sorted_batches_put_the_longest_first():
     assert sorted_batches([2, 9, 4, 9], 3) == [[1, 3, 2], [0]]
 
 
-def test_precision_is_missing_without_argument_or_file(tmp_path, monkeypatch):
-    class Old:
-        @classmethod
-        def load(cls, bundle):
-            pass
-
-    class New:
-        @classmethod
-        def load(cls, bundle, precision="float32"):
-            pass
-
-    assert missing_precision(tmp_path, "float32") == ""
-    monkeypatch.setattr(serving, "Translator", Old, raising=False)
-    assert "no precision argument" in missing_precision(tmp_path, "int8")
-    monkeypatch.setattr(serving, "Translator", New, raising=False)
-    assert "no translate.int8.onnx" in missing_precision(tmp_path, "int8")
-    (tmp_path / "translate.int8.onnx").touch()
-    assert missing_precision(tmp_path, "int8") == ""
+def test_precision_is_missing_without_its_file(tmp_path):
+    for precision, graph in (("float32", "translate.onnx"), ("int8", "translate.int8.onnx")):
+        assert missing_precision(tmp_path, precision) == f"the bundle has no {graph}"
+        (tmp_path / graph).touch()
+        assert missing_precision(tmp_path, precision) == ""
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,7 @@ def test_bottleneck_reports_what_is_there(tmp_path, monkeypatch):
         "measure": lambda *_: bins,
         "look": lambda bundle, _: None if "seq2seq" in str(bundle) else attended,
         "training_time": lambda _: (7, 90.0),
+        "parameters_of": lambda _: "3456789",
     }
     for name, stub in stubs.items():
         monkeypatch.setattr(bottleneck, name, stub)
@@ -99,6 +100,7 @@ def test_bottleneck_reports_what_is_there(tmp_path, monkeypatch):
     options = ["--data", ".", "--runs", tmp_path / "runs", "--images", tmp_path, "--output", output]
     bottleneck.main([*map(str, options), "--only", "Seq2Seq"])
     assert "| 5–9 | 9 | 12.3 ± 1.5 |" in output.read_text()
+    assert "Seq2Seq 3,456,789 and 2 min" in output.read_text()
     assert (tmp_path / "bottleneck.png").exists()
     assert not (tmp_path / "bottleneck_attention.png").exists()
     bottleneck.main([*map(str, options), "--only", "local"])
@@ -179,6 +181,7 @@ def test_quality_table_has_a_row_for_each_kept_run(tmp_path, monkeypatch):
     row = {
         "recipe": "r", "seed": 2, "tokenize": "none", "steps": 8000, "train_seconds": 600.0,
         "weights": "best", "machine": "m", "date": "d", "parameters": 7, "valid": scores,
+        "beam_size": 5, "length_penalty": 1.4,
     }  # fmt: skip
     monkeypatch.setattr(quality, "KEPT", tmp_path)
     for name, more in (("r.2", {}), ("s.1", {"recipe": "s", "test": {**scores, "bleu": 39.5}})):
@@ -186,7 +189,7 @@ def test_quality_table_has_a_row_for_each_kept_run(tmp_path, monkeypatch):
     output = tmp_path / "quality.md"
     quality.main(["--output", str(output)])
     text = output.read_text()
-    assert "| `r`, 2 | – | – | 41.00 | 8,000 | 10 | 7 | best | of the tokens as they are |" in text
+    assert "| `r`, 2 | – | – | 41.00 | 8,000 | 10 | 7 | best | 5, 1.4 | of the tokens" in text
     assert "| `s`, 2 | 39.50 |" in text
 
 
@@ -269,9 +272,8 @@ def test_card_says_what_was_measured(tmp_path):
         "translation": "a",
         "reference": "b",
     }
-    card = pretrained.card(
-        directory, {"scores": [scores], "speed": [99.6, 50.2], "examples": [example]}
-    )
+    found = {"scores": [scores], "speed": [99.6, 50.2], "examples": [example]}
+    card = pretrained.card(directory, {**found, "timed": "200 of Texts, test, 15 characters each"})
     for text in (
         "# ko-en: Korean to English",
         "4.5 MB",

@@ -1,7 +1,6 @@
 """How rows become batches, with any number of workers, and that results do not depend on it."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -51,31 +50,36 @@ def test_batches_of_several_rounds_hold_rows_of_similar_length():
 
 
 class Spy:
-    """A session that notes how many runs there are at a time, and the rows of each."""
+    """A session that notes how many runs there are at a time, and the rows of each.
 
-    def __init__(self, session):
-        self.session = session
-        self.lock = threading.Lock()
+    A run waits until as many as are expected have been there at the same time.
+    """
+
+    def __init__(self, session, expected):
+        self.session, self.expected = session, expected
+        self.changed = threading.Condition()
         self.running, self.most, self.rows = 0, 0, []
 
     def __getattr__(self, name):
         return getattr(self.session, name)
 
     def run(self, names, feeds, run_options=None):
-        with self.lock:
+        with self.changed:
             self.running += 1
             self.most = max(self.most, self.running)
             self.rows.append(len(feeds["source_ids"]))
-        time.sleep(0.02)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most >= self.expected, timeout=5)
         result = self.session.run(names, feeds, run_options)
-        with self.lock:
+        with self.changed:
             self.running -= 1
         return result
 
 
-def spied(bundle, threads, **options):
+def spied(bundle, threads, most=None, **options):
+    """A translator, and the spy in it that waits for `most` runs at a time, else `threads`."""
     translator = Translator.load(bundle, threads=threads, **options)
-    translator.graph.session = Spy(translator.graph.session)
+    translator.graph.session = Spy(translator.graph.session, most or threads)
     return translator, translator.graph.session
 
 
@@ -103,7 +107,7 @@ def test_one_batch_is_shared_among_threads(shared_bundle):
 
 def test_default_is_every_core(shared_bundle, monkeypatch):
     monkeypatch.setattr("serving.translator.physical_cores", lambda: 3)
-    translator, spy = spied(shared_bundle, None)
+    translator, spy = spied(shared_bundle, None, most=3)
     translator.translate(TEXTS, batch_size=4)
     assert spy.most == 3
 
@@ -115,7 +119,7 @@ def test_int8_batches_do_not_depend_on_threads(toolbox):
     bundle = toolbox.bundle(graphs=graphs, files=hash_files(directory))
     seen = set()
     for threads in (1, 2, 5):
-        translator, spy = spied(bundle, threads, precision="int8")
+        translator, spy = spied(bundle, threads, min(threads, 3), precision="int8")
         translator.translate(TEXTS[:20], batch_size=6)
         seen.add(tuple(sorted(spy.rows)))
         assert spy.most == min(threads, 3)
@@ -145,14 +149,18 @@ def test_progress_counts_every_text(shared_bundle, capsys):
 
 
 def test_error_in_a_thread_comes_out(shared_bundle):
+    class OrtError(Exception):
+        """As onnxruntime's: of no other class."""
+
     translator, spy = spied(shared_bundle, 3)
     plain = spy.session.run
 
     def fails(names, feeds, run_options):
         if len(spy.rows) >= 4:
-            raise MemoryError("out of memory")
+            raise OrtError("out of memory")
         return plain(names, feeds, run_options)
 
     spy.session = type("Session", (), {"run": staticmethod(fails)})
-    with pytest.raises(MemoryError, match="out of memory"):
+    message = r"could not translate 4 texts with beam_size 1 \(out of memory\).* lower batch_size"
+    with pytest.raises(RuntimeError, match=message):
         translator.translate(TEXTS, batch_size=4)

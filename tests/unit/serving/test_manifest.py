@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 
 import pytest
 
@@ -238,3 +239,9 @@ def test_precisions_are_those_of_the_id_graphs(toolbox):
     assert manifest.precisions == ("float32",)
     both = {name: toolbox.graph_spec() for name in ("translate.int8.onnx", "translate.onnx", "x")}
     assert dataclasses.replace(manifest, graphs=both).precisions == ("float32", "int8")
+
+
+def test_error_of_a_bundle_reaches_another_process():
+    error = pickle.loads(pickle.dumps(BundleError("here", ["one is wrong.", "two is wrong."])))
+    assert (error.where, error.problems) == ("here", ("one is wrong.", "two is wrong."))
+    assert str(error) == str(BundleError("here", ["one is wrong.", "two is wrong."]))

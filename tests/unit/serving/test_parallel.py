@@ -188,6 +188,19 @@ def test_onnxruntime_stops_in_the_middle_of_a_loop(capfd):
 def test_cores_are_counted_once_for_all_their_threads(tmp_path, monkeypatch):
     lists = {0: "0,2\n", 1: "1,3\n", 2: "0,2\n", 3: "1,3\n"}
     monkeypatch.setattr(parallel, "_siblings", lists.get)
+    monkeypatch.setattr(parallel, "_QUOTA", tmp_path / "none")
     for allowed, expected in (({0, 1, 2, 3}, 2), ({0, 2}, 1), ({0, 1}, 2), ({3}, 1)):
         monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _, a=allowed: a, raising=False)
         assert physical_cores() == expected
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"),
+    [("max 100000\n", 4), ("150000 100000\n", 2), ("50000 100000\n", 1), ("900000 100000\n", 4)],
+)
+def test_container_is_held_to_its_share(tmp_path, monkeypatch, quota, expected):
+    monkeypatch.setattr(parallel, "_siblings", str)
+    monkeypatch.setattr(parallel.os, "sched_getaffinity", lambda _: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(parallel, "_QUOTA", tmp_path / "cpu.max")
+    (tmp_path / "cpu.max").write_text(quota)
+    assert physical_cores() == expected

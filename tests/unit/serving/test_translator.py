@@ -339,5 +339,5 @@ def test_translate_iter_checks_arguments_at_once(translator, arguments, message)
 def test_translate_iter_names_a_wrong_text(translator):
     results = translator.translate_iter(["a dog", 5], window=1)
     assert next(results).text == "a dog"
-    with pytest.raises(ValueError, match=r"texts\[0\] is not a str. Received 5"):
+    with pytest.raises(ValueError, match=r"texts\[1\] is not a str. Received 5"):
         next(results)

@@ -3,16 +3,20 @@
 import dataclasses
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
+import zoo
 from training.building import build_loss, build_model, build_optimizer
+from training.checkpoints import replace_checkpoint, save_step
 from training.losses import RDropCrossEntropy
 from training.recipe import ConfigError, load_recipe
 from training.run_directory import RunDirectory, TrainingText, first_of_each, pick_examples
 from training.schedules import InverseSquareRoot, Noam
+from training.token_store import TokenStore
 from training.train import _Training, periods
 
 
@@ -217,3 +221,98 @@ def test_missing_tensorboard_is_said_and_does_no_harm(tmp_path, monkeypatch, cap
     assert training._open_tensorboard() is None
     assert capsys.readouterr().out.count("No logs for TensorBoard: ") == 1
     assert not (tmp_path / "tensorboard").exists()
+
+
+def _training(tmp_path, *changes):
+    return _Training(load_recipe("luong_tiny", changes), tmp_path, RunDirectory(tmp_path), 0)
+
+
+@pytest.mark.parametrize(("weight", "rows"), [(0.0, 2), (2.0, 4)])
+def test_r_drop_sees_every_pair_twice(tmp_path, weight, rows):
+    training = _training(tmp_path, f"train.r_drop={weight}", "train.steps=3")
+    ids = np.array([[4, 5, 2], [6, 2, 0]], "int32")
+    training.batches = SimpleNamespace(
+        batches_per_epoch=9, batch=lambda epoch, index: ({"source_ids": ids}, ids + index)
+    )
+    seen = []
+
+    def fit(stream, steps_per_epoch, **_):
+        seen.extend(stream.batch(step) for step in range(steps_per_epoch))
+
+    training.model, training.latest = SimpleNamespace(fit=fit), ""
+    training._fit()
+    assert len(seen) == 3
+    for step, (inputs, labels) in enumerate(seen):
+        assert labels.shape == inputs["source_ids"].shape == (rows, 3)
+        for half in np.split(labels, rows // 2):
+            np.testing.assert_array_equal(half, ids + step)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.1])
+def test_sampling_keeps_the_text(tmp_path, monkeypatch, alpha):
+    for side in ("source", "target"):
+        (tmp_path / f"train.{side}").write_text(f"a {side}")
+    text = TrainingText(
+        load_recipe("luong_tiny", [f"train.sampling_alpha={alpha}"]), tmp_path, lambda _: None
+    )
+    given = {}
+
+    def build(*_, **options):
+        given.update(options)
+        raise StopIteration
+
+    monkeypatch.setattr(TokenStore, "build", build)
+    limits = SimpleNamespace(max_source_length=9, max_target_length=9)
+    with pytest.raises(StopIteration):
+        text.encode(RunDirectory(tmp_path / "run"), (), limits)
+    assert given["keep_text"] == (alpha > 0)
+
+
+@pytest.mark.parametrize(
+    ("best", "average", "kept"), [(20.0, 19.0, "best"), (20.0, 20.5, "average of 2")]
+)
+def test_final_is_the_better_of_best_and_average(tmp_path, monkeypatch, best, average, kept):
+    training = _training(tmp_path)
+    training.model = zoo.build("seq2seq_tiny", vocabulary_size=9, embedding_width=4, units=4)
+    run, shapes = training.run_directory, [w.shape for w in training.model.get_weights()]
+    run.tokenizer.mkdir()
+    (run.tokenizer / "tokenizer.model").write_bytes(b"model")
+
+    def fill(value):
+        training.model.set_weights([np.full(shape, value, "float32") for shape in shapes])
+
+    for step in (10, 20):
+        fill(step)
+        save_step(training.model, run.checkpoints, step, keep=2)
+    fill(7.0)
+    scores = {"loss": 1.0, "bleu": best}
+    known = {"scores": scores, "step": 10, "measured_on": {"valid": {"set": "of best"}}}
+    replace_checkpoint(training.model, run.best, known, [])
+    texts = ["a b c d e f"]
+    training.valid = training.test = (texts, texts)
+    training.tokenizers, training.progress.step = None, 20
+    shown = {"perplexity": 2.0, "chrf": 3.0}
+
+    def evaluate(model):
+        training.measured["valid"] = {"set": "of the average"}
+        return {**shown, "loss": 1.0, "bleu": average}
+
+    training._evaluate = evaluate
+    known["scores"].update(shown)
+    replace_checkpoint(training.model, run.best, known, [])
+    monkeypatch.setattr("training.train.translate", lambda *_, **__: texts)
+    training.recipe = dataclasses.replace(
+        training.recipe,
+        data=dataclasses.replace(training.recipe.data, test=training.recipe.data.valid),
+    )
+    found = training._finish()
+    model, metadata = zoo.load_checkpoint(run.final)
+    weight, step, of = (7.0, 10, "best") if kept == "best" else (15.0, 20, "the average")
+    assert {float(w.flat[0]) for w in model.get_weights()} == {weight}
+    assert (metadata["weights"], metadata["step"]) == (kept, step)
+    assert metadata["measured_on"]["valid"]["set"] == f"of {of}"
+    assert metadata["measured_on"]["test"]["beam_size"] == 4
+    assert metadata["scores"] == found
+    assert found["valid_bleu"] == max(best, average)
+    assert found["test_bleu"] == pytest.approx(100.0)
+    assert (run.final / "tokenizer.model").read_bytes() == b"model"
