@@ -36,8 +36,8 @@ class SelfAttention(MultiHeadAttention):
     Cost: B·T²·width multiply-adds for the scores and as many for the context.
 
     Source: Vaswani et al. (2017), §3.2; rotary: Su et al. (2021). Against
-    `keras.layers.MultiHeadAttention`: a cache as explicit state (`step`), and zeros for a query
-    that may attend to nothing.
+    `keras.layers.MultiHeadAttention`: a cache as explicit state (`step`), and weights of zero for a
+    query that may attend to nothing.
 
     Example:
         >>> from keras import ops
