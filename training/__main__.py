@@ -1,6 +1,7 @@
 """Command line: train, resume, evaluate, average, recipes."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -53,6 +54,10 @@ def _parser() -> argparse.ArgumentParser:
 
     resume = commands.add_parser("resume", help="go on with an interrupted run")
     resume.add_argument("run", type=Path)
+    resume.add_argument("--data", type=Path, help="where the corpora are, if they have moved")
+    resume.add_argument(
+        "--steps", type=int, help="train on to so many updates; not with the schedule cosine"
+    )
     resume.set_defaults(command=_resume)
 
     evaluate = commands.add_parser("evaluate", help="score a checkpoint or a bundle")
@@ -101,10 +106,32 @@ def _train(options) -> None:
 def _resume(options) -> None:
     from training.run_directory import RunDirectory
 
-    recipe, data = RunDirectory(options.run).load()
+    run = RunDirectory(options.run)
+    recipe, data = run.load()
+    if options.steps is not None:
+        recipe = _lengthened(recipe, options.steps)
+    data = options.data or data
+    run.change(recipe, data)
     from training.train import train
 
     train(recipe, data, options.run, resume=True)
+
+
+def _lengthened(recipe, steps):
+    """A run's recipe with more updates."""
+    train = recipe.train
+    if train.schedule == "cosine":
+        raise ValueError(
+            "resume: --steps does not suit cosine, whose learning rate has fallen to 0 at the end; "
+            "expected another schedule. Start a run with [model] start_from set to this one's "
+            "final."
+        )
+    if steps < train.steps:
+        raise ValueError(
+            f"resume: --steps is out of range; expected {train.steps} or more. Received {steps}. "
+            "Raise it."
+        )
+    return dataclasses.replace(recipe, train=dataclasses.replace(train, steps=steps))
 
 
 def _evaluate(options) -> None:

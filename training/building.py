@@ -1,5 +1,7 @@
 """Makes what a recipe describes: the optimizer, the compiled model, the batches."""
 
+from pathlib import Path
+
 import keras
 
 import zoo
@@ -91,8 +93,15 @@ def check_model(recipe: Recipe) -> None:
     """Refuses a recipe whose model cannot be built, or whose optimizer does not suit it.
 
     Raises:
-        ConfigError: the preset or an override is not one of zoo's.
+        ConfigError: the preset or an override is not one of zoo's, or the checkpoint to start from
+            is none.
     """
+    start = recipe.model.start_from
+    if start and not (Path(start) / zoo.checkpoint.WEIGHTS).is_file():
+        raise ConfigError(
+            f"{recipe.name}: model.start_from is no checkpoint; expected a directory such as a "
+            f"run's final. Received {start!r}. Correct the path."
+        )
     size = 16  # of a vocabulary: no vocabulary is wrong here, so the smallest will do
     build_optimizer(recipe, _make_model(recipe, size, size).config)
 
@@ -112,6 +121,27 @@ def build_model(recipe: Recipe, tokenizers: tuple):
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return model
+
+
+def take_weights(model, recipe: Recipe) -> None:
+    """Gives a model the weights of the checkpoint that its recipe starts from.
+
+    Raises:
+        ConfigError: that checkpoint is of a model of another shape.
+    """
+    start, _ = zoo.load_checkpoint(recipe.model.start_from)
+    ours, theirs = (
+        {weight.path.split("/", 1)[-1]: tuple(weight.shape) for weight in each.weights}
+        for each in (model, start)
+    )
+    if ours != theirs:
+        name = next(n for n in (ours | theirs) if ours.get(n) != theirs.get(n))
+        raise ConfigError(
+            f"{recipe.name}: model.start_from is of another shape; expected {name} to be "
+            f"{ours.get(name, 'absent')}. Received {theirs.get(name, 'none')}. Give the preset and "
+            f"overrides of {recipe.model.start_from}."
+        )
+    model.set_weights(start.get_weights())
 
 
 def build_batches(recipe: Recipe, store, tokenizers: tuple) -> Batches:

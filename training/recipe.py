@@ -141,6 +141,10 @@ class ModelRecipe:
     overrides: dict[str, int | float | bool | str] = key(  # noqa: RUF009
         "fields of the preset's config to change, such as dropout", {}
     )
+    start_from: str = key(
+        "checkpoint to take weights and tokenizer from; a path from where the command runs",
+        "",
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -68,14 +69,18 @@ class RunDirectory:
                 "with --run."
             )
         self.path.mkdir(parents=True, exist_ok=True)
-        self.about.write_text(json.dumps({"data": str(data.resolve())}) + "\n", encoding="utf-8")
-        self.recipe_file.write_text(recipe.to_toml(), encoding="utf-8")
+        self.change(recipe, data)
 
     def _has_trained(self) -> bool:
         if not self.log.is_file():
             return False
         with self.log.open(encoding="utf-8") as file:
             return len(list(itertools.islice(file, 2))) == 2  # the header, and an update
+
+    def change(self, recipe: Recipe, data: Path) -> None:
+        """Writes what a run goes on with."""
+        self.about.write_text(json.dumps({"data": str(data.resolve())}) + "\n", encoding="utf-8")
+        self.recipe_file.write_text(recipe.to_toml(), encoding="utf-8")
 
     def load(self) -> tuple[Recipe, Path]:
         """Returns the recipe and the data directory of a run that was started.
@@ -126,13 +131,15 @@ class TrainingText:
         """Returns the run's (source, target) tokenizers; trains them when there are none yet.
 
         Before the first state is saved, tokenizers that were trained on another text or with other
-        options are trained again.
+        options are trained again. A recipe that starts from a checkpoint takes that one's.
 
         Raises:
             ConfigError: the text is no longer the one that the run's weights have seen.
         """
-        options = asdict(self._recipe.vocabulary)
-        digest = hashlib.sha256(json.dumps([self.fingerprint, options]).encode()).hexdigest()
+        options, start = asdict(self._recipe.vocabulary), self._recipe.model.start_from
+        digest = hashlib.sha256(
+            json.dumps([self.fingerprint, options, *filter(None, [start])]).encode()
+        ).hexdigest()
         mark = run.tokenizer / "trained_on.json"
         if mark.is_file() and json.loads(mark.read_text())["digest"] == digest:
             tokenizers = load_tokenizers(run.tokenizer)
@@ -143,27 +150,42 @@ class TrainingText:
                 "files back, or start a new run."
             )
         else:
-            self._say("Training the vocabulary ...")
-            options["vocabulary_size"] = options.pop("size")
-            tokenizers = train_tokenizers(self.pairs, run.tokenizer, **options)
+            if start:
+                tokenizers = _copy_tokenizers(Path(start), run.tokenizer)
+            else:
+                self._say("Training the vocabulary ...")
+                options["vocabulary_size"] = options.pop("size")
+                tokenizers = train_tokenizers(self.pairs, run.tokenizer, **options)
             mark.write_text(json.dumps({"digest": digest}) + "\n")
         sizes = [tokenizer.vocabulary_size for tokenizer in dict.fromkeys(tokenizers)]
         files = ", ".join(str(path) for path in tokenizer_files(run.tokenizer))
         self._say(f"Vocabulary of {' + '.join(map(str, sizes))} pieces: {files}")
         return tokenizers
 
-    def encode(self, run: RunDirectory, tokenizers: tuple, config) -> TokenStore:
+    def encode(
+        self, run: RunDirectory, tokenizers: tuple, config, held_out: Sequence[tuple] = ()
+    ) -> TokenStore:
         """Returns the encoded pairs, reused when they are there already.
 
         Args:
             run: the pairs lie in its `data` directory.
             tokenizers: (source, target).
             config: the model's; gives the longest source and target.
+            held_out: pairs of (source, target) to score; a warning tells how many are among those
+                to learn from.
         """
         self._report.corpora.clear()
+        held_out, known = set(held_out), set()
+
+        def pairs():
+            for pair in self.pairs():
+                if pair[:2] in held_out:
+                    known.add(pair[:2])
+                yield pair
+
         store = TokenStore.build(
             run.store,
-            self.pairs,
+            pairs,
             *tokenizers,
             max_source_length=config.max_source_length,
             max_target_length=config.max_target_length,
@@ -172,12 +194,25 @@ class TrainingText:
         )
         if self._report.corpora:
             self._say(self._report)
+        if known:
+            self._say(
+                f"[bold]Warning:[/] {len(known):,} of {len(held_out):,} different validation and "
+                "test pairs are training pairs too; their scores will be too good"
+            )
         dropped = ", ".join(f"{n} {why}" for why, n in store.description["dropped"].items())
         self._say(
             f"{len(store):,} training pairs in {run.store}"
             + (f" (dropped after tokenizing: {dropped})" if dropped else "")
         )
         return store
+
+
+def _copy_tokenizers(source: Path, directory: Path) -> tuple:
+    """Copies the tokenizers of a checkpoint, and returns them."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for path in tokenizer_files(source):
+        shutil.copyfile(path, directory / path.name)
+    return load_tokenizers(directory)
 
 
 def read_pairs(corpora, data: Path) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ import keras
 
 from serving.tokenizer import tokenizer_files
 from training.batching import TrainingStream
-from training.building import build_batches, build_model, check_model
+from training.building import build_batches, build_model, check_model, take_weights
 from training.callbacks import (
     CurveLog,
     PeriodCount,
@@ -128,7 +128,9 @@ class _Training:
         self.test = read_pairs(recipe.data.test, self.data) if recipe.data.test else None
         self.tokenizers = text.tokenizers(run)
         self.model = build_model(recipe, self.tokenizers)
-        store = text.encode(run, self.tokenizers, self.model.config)
+        scored = [zip(*part, strict=True) for part in (self.valid, self.test) if part]
+        held_out = list(itertools.chain.from_iterable(scored))
+        store = text.encode(run, self.tokenizers, self.model.config, held_out)
         self.batches = build_batches(recipe, store, self.tokenizers)
         self.say(
             f"{self.batches.batches_per_epoch:,} batches an epoch, "
@@ -138,6 +140,9 @@ class _Training:
         self.perplexity = PerplexityScorer(
             self.model, self.tokenizers, *self.valid, recipe.train.batch_tokens
         )
+        if recipe.model.start_from and not run.state.exists():
+            take_weights(self.model, recipe)
+            self.say(f"Starting from the weights in {recipe.model.start_from}")
         if run.state.exists():
             self.progress = load_state(run.state, self.model)
             self.say(f"Resuming at step {self.progress.step}")

@@ -144,6 +144,22 @@ def test_final_holds_the_weights_that_it_names(runs):
     assert metadata["measured_on"]["test"]["set"] == "valid.de"
 
 
+def test_another_run_goes_on_from_its_weights_and_then_longer(runs, tmp_path):
+    straight, data = runs[0], runs[0].parent
+    changes = [f"model.start_from={straight / 'final'}", "train.steps=2", "train.evaluate_every=2"]
+    commands = (
+        ["train", data / "resume.toml", "--data", data, "--run", tmp_path / "more", "--set"],
+        ["resume", tmp_path / "more", "--steps", 4],
+    )
+    with (tmp_path / "output.txt").open("w+") as log:
+        for command, last in zip(commands, ("2", "4"), strict=True):
+            process = _start(*command, *changes[: 3 * (command[0] == "train")], log=log)
+            assert process.wait(timeout=_PATIENCE) == 0, (tmp_path / "output.txt").read_text()
+            assert _rows(tmp_path / "more" / "log.csv")[-1][0] == last
+    first = float(_rows(tmp_path / "more" / "log.csv")[1][1])
+    assert first < 1.2 * float(_rows(straight / "log.csv")[-1][1])
+
+
 def test_tensorboard_shows_the_uninterrupted_curves(runs):
     pytest.importorskip("tensorboard", reason="tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator

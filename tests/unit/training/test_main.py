@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from training.__main__ import main
-from training.recipe import shipped_recipes
+from training.recipe import load_recipe, shipped_recipes
+from training.run_directory import RunDirectory
 
 
 def _error(capsys, *arguments):
@@ -90,6 +91,30 @@ def test_missing_data_names_the_files_and_can_be_tried_again(capsys, tmp_path):
 @pytest.mark.parametrize("command", [["resume"], ["average"]])
 def test_directory_that_is_no_run_is_refused(capsys, tmp_path, command):
     assert "expected a" in _error(capsys, *command, tmp_path)
+
+
+def test_run_goes_on_elsewhere_and_longer(capsys, tmp_path, monkeypatch):
+    run, given = RunDirectory(tmp_path / "run"), []
+    run.start(load_recipe("luong_tiny", ["train.steps=50"]), tmp_path)
+    monkeypatch.setattr("training.train.train", lambda *a, **options: given.append((a, options)))
+    (tmp_path / "moved").mkdir()
+    assert main(["resume", str(run.path), "--data", str(tmp_path / "moved"), "--steps", "70"]) == 0
+    [((recipe, data, path), options)] = given
+    assert (recipe.train.steps, data, path) == (70, tmp_path / "moved", run.path)
+    assert options == {"resume": True}
+    assert run.load() == (recipe, tmp_path / "moved")  # and so it stays
+    assert "expected 70 or more. Received 60" in _error(capsys, "resume", run.path, "--steps", "60")
+    assert main(["resume", str(run.path)]) == 0
+    assert given[-1][0] == given[0][0]
+
+
+def test_cosine_ends_where_it_ends(capsys, tmp_path):
+    run = RunDirectory(tmp_path / "run")
+    run.start(load_recipe("luong_tiny", ["train.schedule=cosine"]), tmp_path)
+    before = run.load()
+    message = _error(capsys, "resume", run.path, "--steps", "999999")
+    assert "--steps does not suit cosine" in message
+    assert run.load() == before
 
 
 def test_evaluating_a_missing_file_names_it(capsys, tmp_path):

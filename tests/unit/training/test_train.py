@@ -10,7 +10,13 @@ import numpy as np
 import pytest
 
 import zoo
-from training.building import build_loss, build_model, build_optimizer
+from training.building import (
+    build_loss,
+    build_model,
+    build_optimizer,
+    check_model,
+    take_weights,
+)
 from training.checkpoints import replace_checkpoint, save_step
 from training.losses import RDropCrossEntropy
 from training.recipe import ConfigError, load_recipe
@@ -18,6 +24,7 @@ from training.run_directory import RunDirectory, TrainingText, first_of_each, pi
 from training.schedules import InverseSquareRoot, Noam
 from training.token_store import TokenStore
 from training.train import _Training, periods
+from training.vocabulary import train_tokenizers
 
 
 @pytest.mark.parametrize(
@@ -268,6 +275,23 @@ def test_sampling_keeps_the_text(tmp_path, monkeypatch, alpha):
     assert given["keep_text"] == (alpha > 0)
 
 
+def test_scored_pairs_that_are_learnt_are_told(tmp_path):
+    pairs = [(f"line {n} of {n * n}", f"{n} words") for n in range(400)]
+    for side, lines in zip(("source", "target"), zip(*pairs, strict=True), strict=True):
+        (tmp_path / f"train.{side}").write_text("\n".join(lines))
+    changes = ["vocabulary.size=300", "vocabulary.byte_fallback=false"]
+    said, run = [], RunDirectory(tmp_path / "run")
+    text = TrainingText(load_recipe("luong_tiny", changes), tmp_path, said.append)
+    tokenizers = text.tokenizers(run)
+    limits = SimpleNamespace(max_source_length=99, max_target_length=99)
+    text.encode(run, tokenizers, limits, [pairs[3], pairs[5], pairs[3], ("line 3 of 9", "new")])
+    [warning] = [line for line in map(str, said) if "Warning" in line]
+    assert "2 of 3 different validation and test pairs are training pairs" in warning
+    said.clear()
+    text.encode(RunDirectory(tmp_path / "other"), tokenizers, limits, [("line 3 of 9", "new")])
+    assert not any("Warning" in str(line) for line in said)
+
+
 @pytest.mark.parametrize(
     ("best", "average", "kept"), [(20.0, 19.0, "best"), (20.0, 20.5, "average of 2")]
 )
@@ -316,3 +340,38 @@ def test_final_is_the_better_of_best_and_average(tmp_path, monkeypatch, best, av
     assert found["valid_bleu"] == max(best, average)
     assert found["test_bleu"] == pytest.approx(100.0)
     assert (run.final / "tokenizer.model").read_bytes() == b"model"
+
+
+def _checkpoint(directory, **changes):
+    """A checkpoint of the recipe below, with a tokenizer of its own; returns the model."""
+    lines = [f"line {n} of {n * n} words" for n in range(400)]
+    pairs = list(zip(lines, lines, strict=True))
+    train_tokenizers(lambda: pairs, directory / "t", vocabulary_size=300, byte_fallback=False)
+    sizes = {"vocabulary_size": 300, "embedding_width": 4, "units": 6}
+    model = zoo.build("luong_tiny", **{**sizes, **changes})
+    zoo.save_checkpoint(model, directory, {}, [directory / "t" / "tokenizer.model"])
+    return model
+
+
+def test_training_can_start_from_a_checkpoint(tmp_path):
+    start, run = tmp_path / "start", RunDirectory(tmp_path / "run")
+    theirs = _checkpoint(start)
+    for side in ("source", "target"):
+        (tmp_path / f"train.{side}").write_text("words of another kind")
+    changes = [f"model.start_from={start}", "model.overrides.embedding_width=4"]
+    recipe = load_recipe("luong_tiny", [*changes, "model.overrides.units=6", "train.seed=9"])
+    run.start(recipe, tmp_path)
+    tokenizers = TrainingText(recipe, tmp_path, lambda _: None).tokenizers(run)
+    assert tokenizers[0].vocabulary_size == 300
+    copied = (run.tokenizer / "tokenizer.model").read_bytes()
+    assert copied == (start / "tokenizer.model").read_bytes()
+    model = build_model(recipe, tokenizers)
+    take_weights(model, recipe)
+    for ours, other in zip(model.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, other)
+    wide = load_recipe("luong_tiny", [*changes, "model.overrides.units=8"])
+    with pytest.raises(ConfigError, match=r"start_from is of another shape.* to be \(4, 32\)"):
+        take_weights(build_model(wide, tokenizers), wide)
+    wrong = load_recipe("luong_tiny", [f"model.start_from={tmp_path}"])
+    with pytest.raises(ConfigError, match=r"start_from is no checkpoint"):
+        check_model(wrong)
