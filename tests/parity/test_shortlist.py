@@ -20,7 +20,7 @@ from export.parity import ParityError
 from export.rewrites.scopes import graphs
 from export.shared_weights import MIN_BYTES
 from export.shortlist import learn_shortlist, same_pieces
-from serving.__main__ import main as serving_main
+from serving.commands import main as serving_main
 from serving.manifest import INT8_SHORTLIST_GRAPH, SHORTLIST_GRAPH, BundleError
 from serving.tokenizer import load_tokenizers
 from serving.translator import Translator

@@ -10,7 +10,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from serving.__main__ import main
+from serving.commands import main
 from serving.manifest import BundleError, hash_files
 from serving.verify import verify
 

@@ -18,7 +18,7 @@ before = set(sys.modules)
 import serving
 light = set(sys.modules) - before
 serving.Translator.load(sys.argv[1]).translate("a dog", return_attention=True)
-import serving.heatmap, serving.__main__
+import serving.heatmap, serving.commands
 full = set(sys.modules) - before
 tops = [sorted({name.split(".")[0] for name in names}) for names in (light, full)]
 print(json.dumps(tops))

@@ -1,6 +1,7 @@
 """The command line, mostly in this process; few subprocesses, since each costs a second."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from serving import Translator
-from serving.__main__ import _format_ranked, main
+from serving.commands import _format_ranked, main
 from serving.lines import decode_lines
 from serving.manifest import hash_files
 from serving.translation import Hypothesis, Translation
@@ -222,13 +223,28 @@ def test_beam_has_a_limit(run, shared_bundle):
     assert "256" in errors
 
 
-def test_translate_names_the_line_that_is_no_utf8(run, shared_bundle):
-    status, output, errors = run(
-        "translate", shared_bundle, "--window", 1, stdin=b"a dog\n\xff\xfe\n"
-    )
+@pytest.mark.parametrize("options", [[], ["--window", 1], ["--stream"]])
+def test_translate_names_the_line_that_is_no_utf8(run, shared_bundle, options):
+    lines = b"a dog\nthe cat\n\xff\xfe\na dog\n"
+    status, output, errors = run("translate", shared_bundle, *options, stdin=lines)
     assert status == 2
-    assert output == "a dog\n"
-    assert errors.startswith("error: standard input: line 2 is not UTF-8")
+    assert output == "a dog\nthe cat\n"  # nothing that was read before is lost
+    assert errors.startswith("error: standard input: line 3 is not UTF-8")
+
+
+def test_missing_package_is_one_line_with_the_remedy(tmp_path):
+    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('no', name='numpy')")
+    result = subprocess.run(
+        [sys.executable, "-m", "serving", "models"],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: numpy is not installed; expected the extra for serving")
+    assert result.stderr.count("\n") == 1
 
 
 def test_attend_prints_translation_and_map(run, shared_bundle, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from serving import BundleError, Translator
-from serving.__main__ import main
+from serving.commands import main
 from serving.graph import Graph
 from serving.manifest import INT8_GRAPH, SHORTLIST_GRAPH, hash_files
 from serving.verify import Verification, verify
