@@ -34,20 +34,22 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
         scores = [result.score for result in results]
         gate.check("Translator", entries, [result.text for result in results], scores)
         plain = _without_nul(entries)
-        result = text_onnx.run([entry["source"] for entry in plain], beam_size)
-        gate.check(text_onnx.name, plain, *(result[n].tolist() for n in ("translation", "score")))
+        found = text_onnx.run([entry["source"] for entry in plain], beam_size)
+        texts = found["translation"].tolist()
+        gate.check(text_onnx.name, plain, texts, found["score"].tolist())
         if model.has_attention:
-            gate.check_ids(text_onnx.name, plain, result["target_ids"])
-            shown = [
-                found for e, found in zip(entries, results, strict=True) if "\0" not in e["source"]
-            ]
-            gate.check_attention(text_onnx.name, plain, shown, result["attention"])
+            gate.check_ids(text_onnx.name, plain, found["target_ids"])
+            shown = [result for result in results if "\0" not in result.source]
+            gate.check_attention(text_onnx.name, plain, shown, texts, found["attention"])
         if beam_size == translator.manifest.decoding.beam_size:
             gate.check("SavedModel, text", entries, *saved.translate_text(sources))
             gate.check_pieces("SavedModel, tokenize", entries, saved.run_texts("tokenize", sources))
             if model.has_attention:
                 found = saved.run_texts("translate_with_attention", sources)
                 gate.check_labels("SavedModel, with attention", entries, results, found)
+    for entry in golden:
+        if (entry["beam_size"], entry["source"]) in gate.tied:
+            entry["tied"] = True
     return gate.findings
 
 
@@ -134,7 +136,7 @@ class _Gate:
         self._model, self._target = model, target
         self._options = {"shortlist": shortlist, "length_penalty": decoding.length_penalty}
         self._tolerances = parity.tolerances(type(model).__name__.lower())
-        self.findings = []
+        self.findings, self.tied = [], set()
 
     def check(self, name, entries, texts, scores=None):
         """Texts, and scores where an artefact gives some."""
@@ -182,33 +184,28 @@ class _Gate:
                         f"expected {str(expected)[:60]}."
                     )
         self._note(name, f"tokens, {search_name(entries[0]['beam_size'])}", entries, problems)
-        self.check_attention(name, entries, results, found["attention"])
+        self.check_attention(name, entries, results, texts, found["attention"])
 
-    def check_attention(self, name, entries, results, arrays):
+    def check_attention(self, name, entries, results, texts, arrays):
         """Attention against the `Translator`'s, whose own graph was compared with Keras.
 
-        Looked at are rows in which every id has a text: the `Translator` leaves out the others.
+        Looked at are rows without a tie in which every id has a text: the `Translator` leaves out
+        the others.
         """
         parts = [
             parity.Difference.between(result.attention, array)
-            for entry, result, array in zip(entries, results, arrays, strict=True)
-            if result.text == entry["text"]
+            for entry, result, text, array in zip(entries, results, texts, arrays, strict=True)
+            if result.text == text == entry["text"]
             and len(result.tokens) == len(entry["ids"])
             and len(result.source_tokens) == len(entry["source_ids"])
         ]
         total, allowed = parity.Difference.total(parts), self._tolerances["attention"]
-        where = f"attention, {search_name(entries[0]['beam_size'])}"
-        good = total.largest <= allowed
-        problem = (
-            ""
-            if good
-            else f"{name}: {where} differs by {total.largest:.2g}; expected {allowed:.2g}."
-        )
-        verdict = OK if good else FAILED
-        found = Finding(
-            name, "float32", where, verdict, total.largest, total.mean, allowed, problem=problem
-        )
-        self.findings.append(found)
+        what = f"attention, {search_name(entries[0]['beam_size'])}"
+        numbers, verdict, problem = (total.largest, total.mean, allowed), OK, ""
+        if not total.largest <= allowed:
+            verdict = FAILED
+            problem = f"{name}: {what} differs by {total.largest:.2g}; expected {allowed:.2g}."
+        self.findings.append(Finding(name, "float32", what, verdict, *numbers, problem=problem))
 
     def _note(self, name, what, entries, problems):
         self.findings.append(counted(name, "float32", what, len(entries), problems))
@@ -217,7 +214,7 @@ class _Gate:
         """What is wrong with one translation, as sentences; a score of None is not looked at."""
         if text != entry["text"]:
             if self._is_tie(entry, text=text):
-                entry["tied"] = True
+                self.tied.add((entry["beam_size"], entry["source"]))
                 return []
             return [f"{_where(name, entry)} {text[:60]!r}; expected {entry['text'][:60]!r}."]
         if (

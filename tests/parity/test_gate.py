@@ -141,6 +141,26 @@ def test_gate_refuses_other_ids_in_any_setting(quick, tmp_path, monkeypatch, set
     assert list(tmp_path.iterdir()) == []
 
 
+def test_golden_examples_hold_nothing_that_is_tied(quick, tmp_path, monkeypatch):
+    """Another machine may give the other answer, and be right."""
+    original = parity.compare
+
+    def tied(comparison, *given):
+        original(comparison, *given)
+        at = comparison.artefact, comparison.beam_size, comparison.setting
+        return [1] if at == ("ONNX", 4, "one batch") else []
+
+    monkeypatch.setattr(parity, "compare", tied)
+    export_again(quick, tmp_path / "bundle")
+    golden = json.loads((tmp_path / "bundle" / "golden.json").read_text(encoding="utf-8"))
+    greedy, beam = (
+        [entry["source"] for entry in golden if entry["beam_size"] == size] for size in (1, 4)
+    )
+    source, _ = load_tokenizers(quick.checkpoint)
+    kept, _ = source_rows(source, greedy, 40)
+    assert beam == [text for index, text in enumerate(greedy) if index != kept[1]]
+
+
 @pytest.mark.parametrize("name", ["ids", "scores"])
 def test_gate_refuses_other_hypotheses_below_the_best(quick, tmp_path, monkeypatch, name):
     def swapped(values):
