@@ -63,7 +63,9 @@ def test_stream_stays_greedy(bundle, lines):
 
 
 def test_saved_model_and_text_graph_search_so(bundle, lines, expected):
-    assert SavedModelArtefact(bundle).translate_text(lines) == expected[0]
+    texts, scores = SavedModelArtefact(bundle).translate_text(lines)
+    assert texts == expected[0]
+    np.testing.assert_allclose(scores, expected[1], atol=1e-4)
     text_graph = TextOnnxArtefact(bundle).session
     texts, scores = text_graph.run(["translation", "score"], {"text": np.array(lines, object)})
     assert texts.tolist() == expected[0]
@@ -73,7 +75,7 @@ def test_saved_model_and_text_graph_search_so(bundle, lines, expected):
 def test_golden_examples_are_of_this_search(bundle):
     assert verify(bundle).examples > 0
     report = (bundle / "parity.md").read_text(encoding="utf-8")
-    assert f"| SavedModel, text | float32 | texts, beam {BEAM_SIZE} |" in report
+    assert f"| SavedModel, text | float32 | texts and scores, beam {BEAM_SIZE} |" in report
     assert "beam 4" not in report
 
 
