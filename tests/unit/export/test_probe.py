@@ -50,6 +50,7 @@ STATES = {
 SOURCE = np.array([[5, 9, 7, 8, 2, 0, 0, 0, 0], [6, 2] + [0] * 7, [*range(4, 12), 2]], "int32")
 TARGET = np.array([[1, 5, 6, 7], [1, 9, 0, 0], [1, 4, 8, 0]], "int32")
 MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 1, 0]], bool)
+BATCHES = [(SOURCE, TARGET, MASK), (SOURCE[2:], TARGET[2:, :3], MASK[2:, :3])]  # and one unpadded
 
 
 @pytest.fixture(scope="module", params=MODELS)
@@ -106,7 +107,7 @@ def test_probe_is_made_like_the_real_graph(made):
 def test_findings_name_every_tensor(made):
     model, graph = made
     family = type(model).__name__.lower()
-    findings = compare_tensors(model, {"float32": graph}, [(SOURCE, TARGET, MASK)])
+    findings = compare_tensors(model, {"float32": graph}, BATCHES)
     assert [item.problem for item in findings] == [""] * len(findings)
     named = {name for item in findings for name in item.compared.split(" ", 1)[1].split(", ")}
     expected = {"logits", *STATES[family]} | ({"attention"} if model.has_attention else set())
@@ -118,9 +119,9 @@ def test_findings_name_every_tensor(made):
 def test_int8_probe_is_near_and_not_equal(made):
     model, graph = made
     quantized = quantize(graph)
-    findings = compare_tensors(model, {"int8": quantized}, [(SOURCE, TARGET, MASK)])
+    findings = compare_tensors(model, {"int8": quantized}, BATCHES)
     logits = next(item for item in findings if item.compared == "step logits")
-    exact = compare_tensors(model, {"float32": graph}, [(SOURCE, TARGET, MASK)])
+    exact = compare_tensors(model, {"float32": graph}, BATCHES)
     logits_exact = next(item for item in exact if item.compared == "step logits")
     assert logits.largest > 10 * logits_exact.largest
     assert logits.mean < 0.1
@@ -168,7 +169,7 @@ def test_an_int8_graph_without_int8_weights_is_refused(made):
 def test_changed_weights_are_seen_and_every_tensor_is_listed(made):
     model, graph = made
     bad = damaged(graph, lambda values: np.multiply(values, 1.01, out=values))
-    findings = compare_tensors(model, {"float32": bad}, [(SOURCE, TARGET, MASK)])
+    findings = compare_tensors(model, {"float32": bad}, BATCHES)
     failed = [item for item in findings if item.verdict == FAILED]
     assert "step logits" in [item.compared for item in failed]
     for item in failed:
@@ -203,7 +204,7 @@ def test_missing_and_misshapen_tensors_are_named(made, monkeypatch):
         return found
 
     monkeypatch.setattr(tensors.Probe, "__call__", changed)
-    findings = compare_tensors(model, {"float32": graph}, [(SOURCE, TARGET, MASK)])
+    findings = compare_tensors(model, {"float32": graph}, BATCHES)
     problems = "\n".join(item.problem for item in findings if item.problem)
     assert "step logits has shape (3, 3, 40) and dtype float32; expected (3, 4, 40)" in problems
     assert "state extra is only in ONNX" in problems
@@ -218,20 +219,43 @@ def test_teacher_rows_shift_and_mask():
     assert target_ids.dtype == np.int32
 
 
-def test_batches_hold_beginnings_of_the_last_rows_and_the_longest_whole():
+@pytest.mark.parametrize("padded", [True, False])
+def test_state_of_padded_positions_does_not_count(made, monkeypatch, padded):
+    """A trained Transformer was refused for a difference at a position that nobody looks at."""
+    model, graph = made
+    original = Probe.__call__
+
+    def changed(self, source_ids, target_ids):
+        found = original(self, source_ids, target_ids)
+        if (source_ids == 0).any() == padded:
+            for name in found:
+                if name.startswith("state/") and found[name].dtype == np.float32:
+                    found[name] = found[name] + np.float32(0.01)
+        return found
+
+    monkeypatch.setattr(tensors.Probe, "__call__", changed)
+    findings = compare_tensors(model, {"float32": graph}, BATCHES)
+    assert bool("".join(item.problem for item in findings)) != padded
+
+
+def test_batches_hold_beginnings_of_the_last_rows_and_some_rows_whole():
     count, steps = 20, 90
     lengths = np.full((count, 1), 5)
     lengths[2] = steps
     expected = {"ids": np.full((count, 1, steps), 4), "lengths": lengths}
-    rows = np.arange(count * 3, dtype="int32").reshape(count, 3)
-    (some, some_target, some_mask), (one, one_target, one_mask) = probe_batches(rows, expected)
+    rows = np.zeros((count, 30), "int32")
+    for row in range(count):
+        rows[row, : row + 3] = row + 4
+    batches = probe_batches(rows, expected)
+    some, some_target, some_mask = batches[0]
     np.testing.assert_array_equal(some, rows[-16:])
     assert some_target.shape == some_mask.shape == (16, 64)
-    np.testing.assert_array_equal(one, rows[2:3])
-    assert one_target.shape == (1, steps)
-    assert one_mask.all()
-    short = {"ids": np.full((3, 1, 6), 4), "lengths": np.array([[6], [2], [1]])}
-    assert len(probe_batches(rows[:3], short)) == 1
+    for (one, one_target, one_mask), row in zip(batches[1:], (2, 10, 19), strict=True):
+        np.testing.assert_array_equal(one, [[row + 4] * (row + 3)])
+        assert one_target.shape == one_mask.shape == (1, lengths[row, 0])
+        assert one_mask.all()
+    same = {"ids": np.full((3, 1, 6), 4), "lengths": np.array([[6], [6], [6]])}
+    assert len(probe_batches(np.full((3, 2), 5), same)) == 3  # the first is the longest of both
 
 
 ONES = np.ones(4, "float32")
