@@ -77,10 +77,12 @@ class Comparison:
                 sentences; the message shows the first.
         """
         threads = max(self._options.threads)
+        beams = {precision: set(self._options.beams) for precision in self._options.precisions}
+        beams.setdefault("float32", set()).add(1)  # greedy search is the proof
         keys = [
             Cell(name, precision, threads, VERIFY_BATCH, beam_size)
             for (name, precision, count) in self._engines
-            for beam_size in sorted({1, *self._options.beams})  # greedy search is the proof
+            for beam_size in sorted(beams[precision])
             if count == threads
         ]
         self._steps.start(2 * len(keys))

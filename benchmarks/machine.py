@@ -9,14 +9,22 @@ import time
 from pathlib import Path
 
 PACKAGES = (
-    *("onnxruntime", "ctranslate2", "sentencepiece", "sacrebleu"),
-    *("numpy", "tensorflow", "keras"),
+    "onnxruntime",
+    "ctranslate2",
+    "sentencepiece",
+    "sacrebleu",
+    "numpy",
+    "tensorflow",
+    "keras",
 )
 BUSY_LOAD = 0.5
 # Would overrule the number of threads that an engine is given.
 _OVERRIDES = (
-    *("OMP_NUM_THREADS", "OMP_DYNAMIC", "OMP_THREAD_LIMIT"),
-    *("MKL_NUM_THREADS", "MKL_DYNAMIC"),
+    "OMP_NUM_THREADS",
+    "OMP_DYNAMIC",
+    "OMP_THREAD_LIMIT",
+    "MKL_NUM_THREADS",
+    "MKL_DYNAMIC",
 )
 # Settings of CTranslate2 and of its thread pool, for the report.
 _REPORTED = ("CT2_", "OMP_", "GOMP_")

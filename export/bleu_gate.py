@@ -13,6 +13,38 @@ LEAST_SENTENCES = 100  # with fewer, one word moves BLEU by more than what may b
 _BATCH = 32
 
 
+@dataclass(frozen=True)
+class Valid:
+    """Texts to measure BLEU on.
+
+    Attributes:
+        sources: list of texts.
+        references: a translation of each.
+        metric: a `sacrebleu.BLEU`, which splits words as the model was scored.
+    """
+
+    sources: list[str]
+    references: list[str]
+    metric: sacrebleu.BLEU
+
+    @classmethod
+    def of(cls, texts, tokenize):
+        """Of `(sources, references)` and the name of sacreBLEU's tokenizer.
+
+        Raises:
+            ValueError: the tokenizer is unknown, or needs a package that is not installed.
+        """
+        try:
+            metric = sacrebleu.BLEU(tokenize=tokenize, force=True)
+        except (KeyError, ValueError, RuntimeError, ImportError) as error:
+            raise ValueError(
+                f"export: sacreBLEU has no tokenizer {tokenize}, with which the checkpoint was "
+                "scored; expected to measure int8 as it was. Install what it needs, such as "
+                f"sacrebleu[{tokenize.split('-')[0]}], or leave out --valid."
+            ) from error
+        return cls(*texts, metric)
+
+
 @dataclass
 class BleuReport:
     """What became of a cheaper graph.
@@ -36,9 +68,7 @@ class BleuReport:
         return asdict(self)
 
 
-def measure_bleu(
-    directory, graphs, tokenizers, max_source_length, valid, beam_sizes, tokenize="13a"
-):
+def measure_bleu(directory, graphs, tokenizers, max_source_length, valid, beam_sizes):
     """Compares two id graphs of a directory.
 
     Args:
@@ -46,27 +76,25 @@ def measure_bleu(
         graphs: file names by what people call them, as "float32" and "int8"; the second is judged.
         tokenizers: of source and target.
         max_source_length: tokens of the longest row, end token included.
-        valid: `(sources, references)`, two lists of texts.
+        valid: a `Valid`.
         beam_sizes: searches to measure.
-        tokenize: sacreBLEU's tokenizer.
 
     Returns:
         A `BleuReport`; `written` is False if the second graph loses more than `MOST_LOST` in any
         search, the first has less than `LEAST_BLEU`, or there are less than `LEAST_SENTENCES`.
     """
-    sources, references = valid
+    sources, metric = valid.sources, valid.metric
     if len(sources) < LEAST_SENTENCES:
         reason = f"{len(sources)} sentences prove nothing; expected at least {LEAST_SENTENCES}"
         return BleuReport(False, reason, len(sources))
     opened = {name: OnnxArtefact(directory, graph, name) for name, graph in graphs.items()}
     expected, judged = graphs
-    metric = sacrebleu.BLEU(tokenize=tokenize, force=True)
     bleu = {}
     for beam_size in beam_sizes:
         bleu[f"beam {beam_size}"] = scores = {}
         for name, graph in opened.items():
             texts = _translate(graph, tokenizers, sources, max_source_length, beam_size)
-            scores[name] = round(metric.corpus_score(texts, [references]).score, 2)
+            scores[name] = round(metric.corpus_score(texts, [valid.references]).score, 2)
     lost = {search: score[expected] - score[judged] for search, score in bleu.items()}
     worst = max(lost, key=lost.get)
     lowest = min(score[expected] for score in bleu.values())

@@ -13,7 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 import zoo
-from export.bleu_gate import BleuReport
+from export.bleu_gate import BleuReport, Valid
 from export.facts import add_exported_scores, model_facts
 from export.gate import check_bundle
 from export.gate.findings import to_json, to_markdown
@@ -26,7 +26,7 @@ from export.quantize import quantize
 from export.saved_model import write_saved_model
 from export.shortlist import learn_shortlist, same_pieces
 from export.warmup import write_warmup
-from serving.bundle_files import MANIFEST_NAME
+from serving.bundle_files import MANIFEST_NAME, list_files
 from serving.manifest import (
     SHORTLIST_GRAPH,
     DecodingDefaults,
@@ -41,6 +41,8 @@ from serving.options import MOST_HYPOTHESES
 from serving.tokenizer import END_ID, load_tokenizers, tokenizer_files
 from serving.verify import GOLDEN_NAME, SHORTLIST_GOLDEN_NAME
 from zoo.checkpoint import WEIGHTS
+
+_MOST_EXAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,6 @@ class Export:
             "int8 shortlist": self.int8_shortlist,
         }
         return {name: report for name, report in found.items() if report is not None}
-
-
-_MOST_EXAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -155,10 +154,20 @@ def export_bundle(
         with tf.device("CPU"):  # RNN layers traced on a GPU become kernels that do not convert
             result = _write(checkpoint, partial, given, report)
         _check_directory(directory, checkpoint, overwrite)  # minutes have gone by
-        if directory.exists():
-            directory.rename(Path(scratch) / "replaced")
-        partial.rename(directory)
+        _put(partial, directory, Path(scratch) / "replaced")
     return result
+
+
+def _put(new, directory, aside):
+    """Moves a bundle to its place; what is there goes aside, and comes back if that fails."""
+    if directory.exists():
+        directory.rename(aside)
+    try:
+        new.rename(directory)
+    except OSError:
+        if aside.exists():
+            aside.rename(directory)
+        raise
 
 
 def _check_directory(directory, checkpoint, overwrite):
@@ -166,7 +175,8 @@ def _check_directory(directory, checkpoint, overwrite):
     if not directory.exists():
         return
     inside = checkpoint.resolve().is_relative_to(directory.resolve())
-    is_bundle = _is_bundle(directory)
+    manifest = _read_json(directory / MANIFEST_NAME)  # damaged, or of another version, it is one
+    is_bundle = {"format_version", "graphs"} <= manifest.keys()
     is_empty = directory.is_dir() and not any(directory.iterdir())
     if inside or not (is_bundle or is_empty):
         what = "holds the checkpoint" if inside else "is there already, and no bundle"
@@ -179,22 +189,13 @@ def _check_directory(directory, checkpoint, overwrite):
             f"{directory}: exists already; expected a new directory. "
             "Name another, or pass --overwrite."
         )
-    if is_bundle and (foreign := sorted(hash_files(directory).keys() - _listed(directory))):
+    listed = manifest.get("files")
+    listed = set(listed) if isinstance(listed, dict) else set()
+    if foreign := sorted(set(list_files(directory)) - listed):
         raise ValueError(
             f"{directory}: holds files that no export has made; expected a bundle to replace. "
             f"Received {', '.join(foreign[:3])}. Move them, or name another directory."
         )
-
-
-def _is_bundle(directory):
-    """Whether a directory holds what an export wrote, be it damaged or of another version."""
-    return {"format_version", "graphs"} <= _read_json(directory / MANIFEST_NAME).keys()
-
-
-def _listed(directory):
-    """Names of the files that the export of a bundle has written."""
-    files = _read_json(directory / MANIFEST_NAME).get("files")
-    return set(files) if isinstance(files, dict) else set()
 
 
 def _read_json(path):
@@ -223,6 +224,7 @@ def _decoding(beam_size, length_penalty):
 
 def _write(checkpoint, directory, given, report):
     model, metadata = zoo.load_checkpoint(checkpoint)
+    valid = given.valid and Valid.of(given.valid, metadata.get("tokenize", "13a"))
     names = [path.name for path in tokenizer_files(checkpoint)]
     tokenizers = load_tokenizers(checkpoint)
     for name in names:
@@ -240,7 +242,7 @@ def _write(checkpoint, directory, given, report):
     write_warmup(saved_model, texts)
     facts = model_facts(model, tokenizers, metadata)
     graphs, reports, learned = _write_graphs(
-        module, model, tokenizers, directory, facts, metadata.get("tokenize", "13a"), given, report
+        module, model, tokenizers, directory, facts, valid, given, report
     )
     if given.int8_only and not reports["int8"].written:
         raise ValueError(
@@ -274,7 +276,7 @@ def _keep_int8(directory, graphs):
     return {name: spec for name, spec in graphs.items() if name not in FLOAT32_GRAPHS}
 
 
-def _write_graphs(module, model, tokenizers, directory, facts, tokenize, given, report):
+def _write_graphs(module, model, tokenizers, directory, facts, valid, given, report):
     """Writes id graphs and text graphs.
 
     Returns:
@@ -289,13 +291,13 @@ def _write_graphs(module, model, tokenizers, directory, facts, tokenize, given, 
         report(f"converting {SHORTLIST_GRAPH}")
         module = TranslationModule(model, *tokenizers, module.defaults, learned)
         models.append(convert(module, module.defaults, facts))
-    quantized = [quantize(item) for item in models] if given.valid else []
+    quantized = [quantize(item) for item in models] if valid else []
     sizes = beam_sizes(given.decoding)
     files = GraphFiles(directory, ids, tokenizers, model.config.max_source_length, sizes)
     files.write(models)
     if quantized:
         files.write(quantized, int8=True)
-    return files.specs, files.judge(given.valid, report, tokenize), learned
+    return files.specs, files.judge(valid, report), learned
 
 
 def _learn(texts, tokenizers, model, report):

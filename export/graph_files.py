@@ -47,13 +47,12 @@ class GraphFiles:
             self.specs[name] = self._ids
         self.specs[text_name] = describe_text(text_graph, self._ids)
 
-    def judge(self, valid, report, tokenize):
+    def judge(self, valid, report):
         """Measures what is cheaper than float32 over all tokens, and removes what is not as good.
 
         Args:
-            valid: `(sources, references)`; None where nothing cheaper was written.
+            valid: a `bleu_gate.Valid`; None where nothing cheaper was written.
             report: called with one line of text for each step.
-            tokenize: sacreBLEU's tokenizer.
 
         Returns:
             A `BleuReport` for "int8", and if there are such graphs for "shortlist" and
@@ -65,10 +64,10 @@ class GraphFiles:
 
         def measure(judged, expected):
             (name, graph), (other_name, other) = judged, expected
-            report(f"measuring {name} on {len(valid[0])} sentences")
+            report(f"measuring {name} on {len(valid.sources)} sentences")
             pair = {other_name: other, name: graph}
             sides = self._tokenizers, self._limit
-            found = measure_bleu(self._directory, pair, *sides, valid, self._beam_sizes, tokenize)
+            found = measure_bleu(self._directory, pair, *sides, valid, self._beam_sizes)
             report(f"{name}: {found.reason}")
             return found
 

@@ -152,11 +152,15 @@ def compare(comparison, model, source_ids, expected, received, options=None):
     for row in range(len(source_ids)):
         if len(prefixes) > 1:
             options["prefix_ids"] = prefixes[row : row + 1]
+        same = True
         for n in range(expected["ids"].shape[1]):
             first, second = _sequence(expected, row, n), _sequence(received, row, n)
             if first == second:
                 _measure(comparison, expected, received, row, n)
                 continue
+            if not same:  # those below may have moved up or down
+                continue
+            same = False
             difference = float(received["scores"][row, n] - expected["scores"][row, n])
             entry = {
                 "row": comparison.rows + row,
@@ -169,7 +173,6 @@ def compare(comparison, model, source_ids, expected, received, options=None):
             (comparison.ties if second in near else comparison.different).append(entry)
             if n == 0 and second in near:
                 tied.append(row)
-            break  # those below may have moved up or down
     comparison.rows += len(source_ids)
     return tied
 

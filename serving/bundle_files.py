@@ -24,12 +24,21 @@ def hash_files(directory: str | os.PathLike) -> dict[str, FileInfo]:
         Path relative to the directory, with forward slashes → FileInfo, sorted by path.
     """
     root = Path(directory)
-    names = sorted(path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
     return {
         name: FileInfo(sha256=_sha256(root / name), bytes=(root / name).stat().st_size)
-        for name in names
-        if name != MANIFEST_NAME
+        for name in list_files(root)
     }
+
+
+def list_files(directory: str | os.PathLike) -> list[str]:
+    """Every file below a directory, except the manifest itself.
+
+    Returns:
+        Paths relative to the directory, with forward slashes, sorted.
+    """
+    root = Path(directory)
+    names = (path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file())
+    return sorted(name for name in names if name != MANIFEST_NAME)
 
 
 def _sha256(path: Path) -> str:

@@ -12,6 +12,7 @@ import onnxruntime as ort
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds, of how many
 
 
 def in_order(
@@ -49,9 +50,6 @@ def in_order(
             options.terminate = True
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-
-
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # of a Linux container: microseconds, of how many
 
 
 def physical_cores() -> int:

@@ -111,7 +111,8 @@ def _resume(options) -> None:
     if options.steps is not None:
         recipe = _lengthened(recipe, options.steps)
     data = options.data or data
-    run.change(recipe, data)
+    if options.data or options.steps is not None:
+        run.change(recipe, data)
     from training.train import train
 
     train(recipe, data, options.run, resume=True)

@@ -179,7 +179,8 @@ class TrainRecipe:
     epsilon: float = key("Adam: added to the denominator", 1e-9, above=0.0)
     clip_norm: float = key("largest global norm of the gradient; 0 turns it off", 1.0, low=0.0)
     weight_decay: float = key(
-        "share of each matrix taken off at an update, times the learning rate; 0 turns it off",
+        "share of each matrix (with muon, of its own) taken off at an update, times the learning "
+        "rate; 0 turns it off",
         0.0,
         low=0.0,
     )

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,8 +10,9 @@ from pathlib import Path
 from serving.tokenizer import load_tokenizers, tokenizer_files
 from training.corpus import Report, clean_pairs, corpus_fingerprint, raw_pairs
 from training.recipe import ConfigError, Recipe, load_recipe
+from training.state import write_atomically
 from training.token_store import TokenStore
-from training.vocabulary import train_tokenizers
+from training.vocabulary import train_tokenizers, write_tokenizers
 
 
 class RunDirectory:
@@ -79,8 +79,9 @@ class RunDirectory:
 
     def change(self, recipe: Recipe, data: Path) -> None:
         """Writes what a run goes on with."""
-        self.about.write_text(json.dumps({"data": str(data.resolve())}) + "\n", encoding="utf-8")
-        self.recipe_file.write_text(recipe.to_toml(), encoding="utf-8")
+        about = json.dumps({"data": str(data.resolve())}) + "\n"
+        for path, text in ((self.about, about), (self.recipe_file, recipe.to_toml())):
+            write_atomically(path, lambda file, text=text: file.write(text.encode()))
 
     def load(self) -> tuple[Recipe, Path]:
         """Returns the recipe and the data directory of a run that was started.
@@ -209,9 +210,7 @@ class TrainingText:
 
 def _copy_tokenizers(source: Path, directory: Path) -> tuple:
     """Copies the tokenizers of a checkpoint, and returns them."""
-    directory.mkdir(parents=True, exist_ok=True)
-    for path in tokenizer_files(source):
-        shutil.copyfile(path, directory / path.name)
+    write_tokenizers(directory, {path.name: path.read_bytes() for path in tokenizer_files(source)})
     return load_tokenizers(directory)
 
 

@@ -116,7 +116,8 @@ class PerplexityScorer:
         model: a translation model; scored with the weights it has at the time of `score()`.
         tokenizers: (source, target).
         sources, references: aligned sentences.
-        batch_tokens: most padded tokens in a batch, on each side, unless one sentence has more.
+        batch_tokens: most padded tokens in a batch, on each side, unless one sentence has more;
+            widths are rounded up to multiples of 8 after that.
     """
 
     def __init__(self, model, tokenizers, sources, references, batch_tokens: int = 4096):
@@ -157,14 +158,15 @@ def _pair_batches(config, tokenizers, sources, references, batch_tokens) -> Iter
 
 
 def _groups(pairs, batch_tokens) -> Iterator[list]:
-    """Yields the pairs in batches of at most so many tokens a side, once padded."""
+    """Yields the pairs in batches of at most so many tokens a side, padded to the longest."""
     rows, width = [], 0
     for pair in pairs:
         widened = max(width, *map(len, pair))
         if rows and (len(rows) + 1) * widened > batch_tokens:
             yield rows
             rows, widened = [], max(map(len, pair))
-        rows, width = [*rows, pair], widened
+        rows.append(pair)
+        width = widened
     yield rows
 
 

@@ -79,7 +79,7 @@ def train_tokenizers(
         name: _train(_sample(_sentences(pairs(), columns), max_sentences, seed), options)
         for name, columns in sides.items()
     }
-    _write(Path(directory), models)
+    write_tokenizers(Path(directory), models)
     tokenizers = [Tokenizer(model) for model in models.values()]
     return tokenizers[0], tokenizers[-1]
 
@@ -170,7 +170,8 @@ def _explain(message: str, count: int, options: dict) -> str:
     )
 
 
-def _write(directory: Path, models: dict[str, bytes]) -> None:
+def write_tokenizers(directory: Path, models: dict[str, bytes]) -> None:
+    """Writes tokenizer files, by name, in the place of those that are there."""
     directory.mkdir(parents=True, exist_ok=True)
     for name, model in models.items():
         partial = directory / f"{name}.partial"

@@ -39,11 +39,11 @@ class ModelConfig:
         found = []
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
-            if field.type is int and (type(value) is not int or value < 1):
+            if field.type in (int, "int") and (type(value) is not int or value < 1):
                 found.append(
                     f"{field.name} must be a whole number of at least 1. Received {value}."
                 )
-            if field.type is bool and type(value) is not bool:
+            if field.type in (bool, "bool") and type(value) is not bool:
                 found.append(f"{field.name} must be true or false. Received {value!r}.")
         if not 0.0 <= self.dropout < 1.0:
             found.append(f"dropout must lie in [0, 1). Received {self.dropout}.")

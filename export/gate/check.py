@@ -83,12 +83,13 @@ def check_bundle(model, tokenizers, directory, texts, shortlist=None):
         item = opened.graphs[INT8_SHORTLIST_GRAPH]
         checked.findings += int8_findings(item, rows, short_references, "ONNX, shortlist")
     checked.findings += _compare_probes(model, opened, probe_batches(rows, references[1]))
-    checked.findings += _compare_all_texts(model, target, opened, checked.golden)
+    found, checked.golden = _compare_all_texts(model, target, opened, checked.golden)
+    checked.findings += found
     if checked.shortlist_golden:
-        checked.findings += compare_shortlist_texts(
+        found, checked.shortlist_golden = compare_shortlist_texts(
             model, target, opened.directory, checked.shortlist_golden, shortlist
         )
-    checked.golden = [entry for entry in checked.golden if not entry.pop("tied", False)]
+        checked.findings += found
     checked.findings += signatures
     _raise_problems(checked.problems())
     return checked
@@ -147,12 +148,12 @@ def _compare_probes(model, opened, batches):
 
 def _compare_all_texts(model, target, opened, golden):
     graphs = opened.graphs
-    findings = compare_texts(
+    findings, untied = compare_texts(
         model, target, opened.directory, golden, opened.saved, graphs[TEXT_GRAPH]
     )
     if INT8_TEXT_GRAPH in graphs:
         findings += compare_int8_texts(target, golden, graphs[INT8_GRAPH], graphs[INT8_TEXT_GRAPH])
-    return findings
+    return findings, untied
 
 
 def _compare_signatures(opened):

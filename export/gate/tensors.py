@@ -40,9 +40,8 @@ def probe_batches(rows, expected):
 def compare_tensors(model, graphs, batches):
     """Compares probes with Keras.
 
-    The state is compared in batches without padding: what it holds of a padded position is masked,
-    so nobody reads it, and it need not be exact. That rows with padding are right is shown by their
-    logits and attention.
+    What the state holds of a padded source position is left out: it is masked, so nobody reads it,
+    and it need not be exact.
 
     Args:
         model: the Keras model.
@@ -58,18 +57,16 @@ def compare_tensors(model, graphs, batches):
     gathered = {precision: {} for precision in graphs}
     for source_ids, target_ids, mask in batches:
         expected = keras_probe(source_ids, target_ids)
-        padded = bool((source_ids == PAD_ID).any())
         for precision, probe in probes.items():
             received = probe(source_ids, target_ids)
             for name in sorted(expected.keys() | received.keys()):
-                if padded and name.startswith(STATE):
-                    continue
                 pair = expected.get(name), received.get(name)
                 gathered[precision].setdefault(name, []).append(_real(name, pair, mask))
+    real = [source_ids != PAD_ID for source_ids, _, _ in batches]
     return [
         finding
         for precision, tensors in gathered.items()
-        for finding in _findings(tensors, family, precision)
+        for finding in _findings(tensors, family, precision, real)
     ]
 
 
@@ -110,7 +107,31 @@ def _real(name, pair, mask):
     return tuple(array[mask] for array in pair) if steps else pair
 
 
-def _findings(tensors, family, precision):
+def _real_positions(pairs, real):
+    """Pairs of a state's entry of all batches, without what they hold of padded positions.
+
+    An axis that is as long as the sources in every batch counts their positions. An entry that has
+    none, or more than one, stays whole.
+
+    Args:
+        pairs: list of `(expected, received)`, arrays of equal shapes.
+        real: for each a mask `(B, S)`, True where there is a token.
+    """
+    shapes = [expected.shape for expected, _ in pairs]
+    axes = [
+        axis
+        for axis in range(1, min(map(len, shapes)))
+        if all(shape[axis] == mask.shape[1] for shape, mask in zip(shapes, real, strict=True))
+    ]
+    if len(axes) != 1:
+        return pairs
+    return [
+        tuple(np.moveaxis(array, axes[0], 1)[mask] for array in pair)
+        for pair, mask in zip(pairs, real, strict=True)
+    ]
+
+
+def _findings(tensors, family, precision, real):
     findings, empty = [], []
     limits = tolerances(family)
     for name, pairs in tensors.items():
@@ -124,6 +145,8 @@ def _findings(tensors, family, precision):
         else:
             kind = "state" if name.startswith(STATE) else name
             tolerance = INT8_TOLERANCE if precision == "int8" else limits.get(kind, 0.0)
+            if kind == "state":
+                pairs = _real_positions(pairs, real)
             findings.append(measure(what, precision, pairs, tolerance))
     if empty:
         what = f"state {', '.join(empty)}"
@@ -143,7 +166,7 @@ def _mismatch(expected, received):
     return ""
 
 
-def measure(what, precision, pairs, tolerance):
+def measure(what, precision, pairs, tolerance, artefact=PROBE):
     """The finding of one tensor.
 
     Args:
@@ -151,8 +174,9 @@ def measure(what, precision, pairs, tolerance):
         precision: "float32": the tolerance is for the largest difference, and is multiplied by the
             standard deviation where that is above 1; "int8": it is for the mean difference, in
             standard deviations.
-        pairs: list of `(expected, received)`, arrays of equal shapes.
+        pairs: list of `(expected, received)`; where one is wider, the other counts as zero.
         tolerance: see `precision`. Integers and booleans must be equal.
+        artefact: where it comes from.
     """
     spread = float(np.std(np.concatenate([np.ravel(expected) for expected, _ in pairs])))
     total = Difference.total(Difference.between(*pair) for pair in pairs)
@@ -163,11 +187,11 @@ def measure(what, precision, pairs, tolerance):
         judged, limit = "mean", tolerance * spread
     numbers = total.largest, total.mean, limit
     if getattr(total, judged) <= limit:
-        return Finding(PROBE, precision, what, OK, *numbers)
+        return Finding(artefact, precision, what, OK, *numbers)
     problem = (
-        f"{PROBE}, {precision}: {what} differs by {total.largest:.2g} (mean {total.mean:.2g}); "
+        f"{artefact}, {precision}: {what} differs by {total.largest:.2g} (mean {total.mean:.2g}); "
         f"expected at most {limit:.2g}{' in the mean' if judged == 'mean' else ''}."
     )
     if precision == "int8":
         problem += " Leave out --valid for a bundle without int8."
-    return Finding(PROBE, precision, what, FAILED, *numbers, problem=problem)
+    return Finding(artefact, precision, what, FAILED, *numbers, problem=problem)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from export import parity
-from export.gate.findings import FAILED, OK, Finding, counted
+from export.gate.findings import counted
+from export.gate.tensors import measure
 from export.gate.translations import search_name
 from serving.rows import pad
 from serving.tokenizer import END_ID, PAD_ID
@@ -17,12 +18,13 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
         model: the Keras model.
         target: the target `serving.Tokenizer`.
         directory: the bundle, with its manifest.
-        golden: golden entries; those for which another answer is right as well get the key "tied".
+        golden: golden entries.
         saved: a `SavedModelArtefact`.
         text_onnx: a `TextOnnxArtefact`.
 
     Returns:
-        A list of `Finding`.
+        `(findings, untied)`: a list of `Finding`, and the golden entries to which no other answer
+        is right as well.
     """
     translator = Translator.load(directory)
     gate = _Gate(model, target, translator.manifest.decoding)
@@ -47,10 +49,7 @@ def compare_texts(model, target, directory, golden, saved, text_onnx):
             if model.has_attention:
                 found = saved.run_texts("translate_with_attention", sources)
                 gate.check_labels("SavedModel, with attention", entries, results, found)
-    for entry in golden:
-        if (entry["beam_size"], entry["source"]) in gate.tied:
-            entry["tied"] = True
-    return gate.findings
+    return gate.findings, gate.untied(golden)
 
 
 def compare_shortlist_texts(model, target, directory, golden, shortlist):
@@ -62,7 +61,7 @@ def compare_shortlist_texts(model, target, directory, golden, shortlist):
         shortlist: a `zoo.shortlist.Shortlist`.
 
     Returns:
-        A list of `Finding`.
+        `(findings, untied)`, as `compare_texts`.
     """
     translator = Translator.load(directory, shortlist=True)
     gate = _Gate(model, target, translator.manifest.decoding, shortlist)
@@ -72,7 +71,7 @@ def compare_shortlist_texts(model, target, directory, golden, shortlist):
         scores = [result.score for result in results]
         texts = [result.text for result in results]
         gate.check("Translator, shortlist", entries, texts, scores)
-    return gate.findings
+    return gate.findings, gate.untied(golden)
 
 
 def compare_int8_texts(target, golden, ids_onnx, text_onnx):
@@ -136,7 +135,11 @@ class _Gate:
         self._model, self._target = model, target
         self._options = {"shortlist": shortlist, "length_penalty": decoding.length_penalty}
         self._tolerances = parity.tolerances(type(model).__name__.lower())
-        self.findings, self.tied = [], set()
+        self.findings, self._tied = [], set()
+
+    def untied(self, golden):
+        """The golden entries for which every artefact gave the one answer."""
+        return [e for e in golden if (e["beam_size"], e["source"]) not in self._tied]
 
     def check(self, name, entries, texts, scores=None):
         """Texts, and scores where an artefact gives some."""
@@ -192,20 +195,19 @@ class _Gate:
         Looked at are rows without a tie in which every id has a text: the `Translator` leaves out
         the others.
         """
-        parts = [
-            parity.Difference.between(result.attention, array)
+        pairs = [
+            (result.attention, array)
             for entry, result, text, array in zip(entries, results, texts, arrays, strict=True)
             if result.text == text == entry["text"]
             and len(result.tokens) == len(entry["ids"])
             and len(result.source_tokens) == len(entry["source_ids"])
         ]
-        total, allowed = parity.Difference.total(parts), self._tolerances["attention"]
         what = f"attention, {search_name(entries[0]['beam_size'])}"
-        numbers, verdict, problem = (total.largest, total.mean, allowed), OK, ""
-        if not total.largest <= allowed:
-            verdict = FAILED
-            problem = f"{name}: {what} differs by {total.largest:.2g}; expected {allowed:.2g}."
-        self.findings.append(Finding(name, "float32", what, verdict, *numbers, problem=problem))
+        if not pairs:
+            self._note(name, what, [], [])
+            return
+        allowed = self._tolerances["attention"]
+        self.findings.append(measure(what, "float32", pairs, allowed, artefact=name))
 
     def _note(self, name, what, entries, problems):
         self.findings.append(counted(name, "float32", what, len(entries), problems))
@@ -214,7 +216,7 @@ class _Gate:
         """What is wrong with one translation, as sentences; a score of None is not looked at."""
         if text != entry["text"]:
             if self._is_tie(entry, text=text):
-                self.tied.add((entry["beam_size"], entry["source"]))
+                self._tied.add((entry["beam_size"], entry["source"]))
                 return []
             return [f"{_where(name, entry)} {text[:60]!r}; expected {entry['text'][:60]!r}."]
         if (

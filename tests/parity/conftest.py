@@ -134,3 +134,13 @@ def quick(exported, monkeypatch):
         "export.bundle.write_saved_model", lambda _, to: shutil.copytree(saved, to) / "1"
     )
     return made
+
+
+@pytest.fixture
+def export_again():
+    """A function that exports what an `Exported` was made from once more, and says nothing."""
+
+    def export(made, directory, **options):
+        return export_bundle(made.checkpoint, directory, report=lambda line: None, **options)
+
+    return export

@@ -13,16 +13,11 @@ import export.bundle
 import export.gate.check
 import export.graph_files
 from export import artefacts, parity
-from export.bundle import export_bundle
 from export.gate.files import compare_saved_signature
 from export.quantize import quantize
 from serving.manifest import Manifest
 from serving.translator import Translator
 from serving.verify import verify
-
-
-def export_again(made, directory, **options):
-    return export_bundle(made.checkpoint, directory, report=lambda line: None, **options)
 
 
 def change_file(monkeypatch, name, change):
@@ -57,7 +52,7 @@ def flip_a_bit(content):
     return content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :]
 
 
-def test_gate_refuses_one_changed_bit_of_a_weight(quick, tmp_path, monkeypatch):
+def test_gate_refuses_one_changed_bit_of_a_weight(quick, tmp_path, monkeypatch, export_again):
     change_file(monkeypatch, "translate_text.onnx", flip_a_bit)
     with pytest.raises(parity.ParityError) as raised:
         export_again(quick, tmp_path / "bundle")
@@ -106,7 +101,7 @@ CHANGES = {
 
 @pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES.keys())
 def test_gate_refuses_a_graph_that_the_manifest_does_not_describe(
-    quick, tmp_path, monkeypatch, change, message
+    quick, tmp_path, monkeypatch, change, message, export_again
 ):
     change_file(monkeypatch, "translate.onnx", edit(change))
     with pytest.raises(parity.ParityError, match=rf"translate\.onnx: {message}"):
@@ -132,7 +127,7 @@ def test_gate_compares_the_saved_model_with_the_id_graph(quick):
     ]
 
 
-def test_gate_lists_every_tensor_out_of_tolerance(quick, tmp_path, monkeypatch):
+def test_gate_lists_every_tensor_out_of_tolerance(quick, tmp_path, monkeypatch, export_again):
     original = export.gate.check.convert_probe
 
     def other_weights(model):
@@ -162,7 +157,7 @@ def int8(quick, monkeypatch, lines):
     return {"valid": (lines, lines)}
 
 
-def test_int8_is_measured_and_reported(quick, tmp_path, int8):
+def test_int8_is_measured_and_reported(quick, tmp_path, int8, export_again):
     found = export_again(quick, tmp_path / "bundle", **int8)
     assert found.int8.written
     verdicts = {
@@ -184,7 +179,7 @@ def test_int8_is_measured_and_reported(quick, tmp_path, int8):
     assert "| greedy | " in text.split("## int8")[1] or "| beam 1 | " in text.split("## int8")[1]
 
 
-def test_int8_alone_is_a_bundle(quick, tmp_path, int8):
+def test_int8_alone_is_a_bundle(quick, tmp_path, int8, export_again):
     directory = tmp_path / "bundle"
     export_again(quick, directory, int8_only=True, **int8)
     names = {path.name for path in directory.iterdir()}
@@ -200,7 +195,7 @@ def test_int8_alone_is_a_bundle(quick, tmp_path, int8):
         Translator.load(directory, precision="float32")
 
 
-def test_int8_alone_must_be_good_enough(quick, tmp_path, monkeypatch, lines):
+def test_int8_alone_must_be_good_enough(quick, tmp_path, monkeypatch, lines, export_again):
     monkeypatch.setattr("export.bleu_gate.MOST_LOST", -1.0)
     monkeypatch.setattr("export.bleu_gate.LEAST_BLEU", 0.0)
     monkeypatch.setattr("export.bleu_gate.LEAST_SENTENCES", 1)
@@ -211,7 +206,9 @@ def test_int8_alone_must_be_good_enough(quick, tmp_path, monkeypatch, lines):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_gate_refuses_int8_weights_of_another_scale(quick, tmp_path, monkeypatch, int8):
+def test_gate_refuses_int8_weights_of_another_scale(
+    quick, tmp_path, monkeypatch, int8, export_again
+):
     def wrong(model):
         graph = quantize(model)
         for tensor in graph.graph.initializer:
@@ -229,7 +226,7 @@ def test_gate_refuses_int8_weights_of_another_scale(quick, tmp_path, monkeypatch
 
 
 def test_gate_refuses_an_int8_text_graph_that_says_something_else(
-    quick, tmp_path, monkeypatch, int8
+    quick, tmp_path, monkeypatch, int8, export_again
 ):
     original = artefacts.TextOnnxArtefact.run
 

@@ -21,6 +21,7 @@ from training.phrasebook.clauses import Entry
 from training.phrasebook.draw import stable_hash
 from training.phrasebook.grammar import entries
 from training.phrasebook.phrases import phrases
+from training.state import write_atomically
 
 SPLITS = ("train", "valid", "test")
 HELD_OUT_SIZE = 500
@@ -108,7 +109,6 @@ def write(directory: str | Path) -> dict[str, int]:
                 f"{path}: would be overwritten; expected no file, or the phrasebook's. Received "
                 "another text. Name another directory, or delete the file."
             )
-    directory.mkdir(parents=True, exist_ok=True)
     for path, text in texts.items():
-        path.write_bytes(text)
+        write_atomically(path, lambda file, text=text: file.write(text))
     return {name: len(part) for name, part in parts.items()}

@@ -1,5 +1,6 @@
 """How much BLEU a cheaper graph may lose, at the limits that exports have."""
 
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -15,15 +16,15 @@ def _with_wrong_words(count):
     return changed + REFERENCES[count:]
 
 
-def _measure(monkeypatch, expected, judged, references=REFERENCES, **options):
+def _measure(monkeypatch, expected, judged, references=REFERENCES, tokenize="13a"):
     texts = {"float32": expected, "int8": judged}
     monkeypatch.setattr(
         bleu_gate, "OnnxArtefact", lambda directory, graph, name: SimpleNamespace(name=name)
     )
     monkeypatch.setattr(bleu_gate, "_translate", lambda graph, *_: texts[graph.name])
     graphs = {"float32": "a.onnx", "int8": "b.onnx"}
-    valid = (references, references)
-    return bleu_gate.measure_bleu(".", graphs, None, 9, valid, (1, 4), **options)
+    valid = bleu_gate.Valid.of((references, references), tokenize)
+    return bleu_gate.measure_bleu(".", graphs, None, 9, valid, (1, 4))
 
 
 @pytest.mark.parametrize(("wrong", "written"), [(0, True), (1, True), (3, False)])
@@ -61,3 +62,10 @@ def test_words_are_counted_as_the_model_was_scored(monkeypatch):
     found = _measure(monkeypatch, spaceless, judged, spaceless, tokenize="char")
     assert found.bleu["beam 1"]["int8"] > 50
     assert "tok:char" in found.signature
+
+
+@pytest.mark.parametrize("tokenize", ["nonsense", "ko-mecab"])
+def test_tokenizer_that_is_not_there_is_named(monkeypatch, tokenize):
+    monkeypatch.setitem(sys.modules, "mecab_ko", None)  # as where it is not installed
+    with pytest.raises(ValueError, match=f"sacreBLEU has no tokenizer {tokenize}.* --valid"):
+        bleu_gate.Valid.of(([], []), tokenize)

@@ -58,3 +58,21 @@ def test_equal_ids_need_no_second_look(monkeypatch):
     monkeypatch.setattr(parity, "translations_within_noise", lambda *_: pytest.fail("a tie?"))
     comparison, tied = _compare(_model(1e-3), 2, lambda received: None)
     assert not comparison.problems() + tied + comparison.ties
+
+
+def test_equal_hypotheses_below_a_different_one_are_measured():
+    def other_best(received):
+        received["ids"][0, 0, 0] = 7
+        received["scores"][0, 1] += 1.0
+
+    comparison, _ = _compare(_model(1e-5), 2, other_best)
+    assert [entry["hypothesis"] for entry in comparison.different] == [1]
+    assert comparison.differences["scores"].largest == pytest.approx(1.0)
+
+
+def test_first_different_hypothesis_of_a_row_is_noted():
+    def other_two(received):
+        received["ids"][0, :, 0] = 7
+
+    comparison, _ = _compare(_model(1e-5), 2, other_two)
+    assert [entry["hypothesis"] for entry in comparison.different] == [1]

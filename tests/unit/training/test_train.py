@@ -361,6 +361,10 @@ def test_training_can_start_from_a_checkpoint(tmp_path):
     changes = [f"model.start_from={start}", "model.overrides.embedding_width=4"]
     recipe = load_recipe("luong_tiny", [*changes, "model.overrides.units=6", "train.seed=9"])
     run.start(recipe, tmp_path)
+    run.tokenizer.mkdir()
+    (run.tokenizer / "tokenizer.source.model").write_bytes(
+        b"of an earlier try with two vocabularies"
+    )
     tokenizers = TrainingText(recipe, tmp_path, lambda _: None).tokenizers(run)
     assert tokenizers[0].vocabulary_size == 300
     copied = (run.tokenizer / "tokenizer.model").read_bytes()

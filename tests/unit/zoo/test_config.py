@@ -5,7 +5,13 @@ import dataclasses
 import pytest
 
 import zoo
-from zoo.config import BahdanauConfig, LuongConfig, Seq2SeqConfig, TransformerConfig
+from zoo.config import (
+    BahdanauConfig,
+    LuongConfig,
+    ModelConfig,
+    Seq2SeqConfig,
+    TransformerConfig,
+)
 
 SIZES = {"source_vocabulary_size": 8, "target_vocabulary_size": 9}
 CONFIGS = (Seq2SeqConfig, BahdanauConfig, LuongConfig, TransformerConfig)
@@ -57,6 +63,13 @@ def test_dropout_must_be_a_share(dropout):
 def test_word_is_not_true_or_false():
     [problem] = _problems(LuongConfig, input_feeding="False")
     assert problem.endswith("input_feeding must be true or false. Received 'False'.")
+
+
+def test_fields_may_be_annotated_with_strings():
+    """As in a module that imports annotations from __future__."""
+    fields = [("depth", "int", 2), ("loud", "bool", False)]
+    made = dataclasses.make_dataclass("C", fields, bases=(ModelConfig,), frozen=True, kw_only=True)
+    assert len(_problems(made, depth=0, loud="no")) == 2
 
 
 @pytest.mark.parametrize(
