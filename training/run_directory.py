@@ -225,8 +225,10 @@ def read_pairs(corpora, data: Path) -> tuple[list[str], list[str]]:
     return [source for source, _ in pairs], [target for _, target in pairs]
 
 
-def first_of_each(sets, count: int | None = None) -> tuple[list[str], list[str]]:
-    """Returns (sources, targets) of `count` pairs, as many from the beginning of each set.
+def some_of_each(sets, count: int | None = None) -> tuple[list[str], list[str]]:
+    """Returns (sources, targets) of `count` pairs, as many from each set, spread evenly over it.
+
+    A set may be sorted by length: its beginning would tell of short sentences alone.
 
     Args:
         sets: a list of (sources, targets).
@@ -237,8 +239,12 @@ def first_of_each(sets, count: int | None = None) -> tuple[list[str], list[str]]
     for done, index in enumerate(sorted(range(len(sets)), key=sizes.__getitem__)):
         shares[index] = min(sizes[index], left // (len(sets) - done))
         left -= shares[index]
-    chosen = [(s[:share], t[:share]) for (s, t), share in zip(sets, shares, strict=True)]
-    return tuple(list(itertools.chain.from_iterable(side)) for side in zip(*chosen, strict=True))
+    pairs = [
+        (sources[place * size // share], targets[place * size // share])
+        for (sources, targets), size, share in zip(sets, sizes, shares, strict=True)
+        for place in range(share)
+    ]
+    return [source for source, _ in pairs], [target for _, target in pairs]
 
 
 def pick_examples(sentences: Sequence[str], count: int = 6, most_words: int = 30) -> list[str]:

@@ -26,9 +26,9 @@ from training.recipe import Recipe
 from training.run_directory import (
     RunDirectory,
     TrainingText,
-    first_of_each,
     pick_examples,
     read_pairs,
+    some_of_each,
 )
 from training.scoring import PerplexityScorer, make_bleu, score_texts
 from training.state import Progress, load_state
@@ -123,8 +123,8 @@ class _Training:
         self.say(f"Run directory {run.path}: recipe, tokenizer, logs, states, checkpoints")
         text = TrainingText(recipe, self.data, self.say)  # writes a generated corpus, if any
         valid = [read_pairs([corpus], self.data) for corpus in recipe.data.valid]
-        self.valid = first_of_each(valid)
-        self.translated = first_of_each(valid, recipe.train.valid_sentences or None)
+        self.valid = some_of_each(valid)
+        self.translated = some_of_each(valid, recipe.train.valid_sentences or None)
         self.test = read_pairs(recipe.data.test, self.data) if recipe.data.test else None
         self.tokenizers = text.tokenizers(run)
         self.model = build_model(recipe, self.tokenizers)

@@ -20,7 +20,7 @@ from training.building import (
 from training.checkpoints import replace_checkpoint, save_step
 from training.losses import RDropCrossEntropy
 from training.recipe import ConfigError, load_recipe
-from training.run_directory import RunDirectory, TrainingText, first_of_each, pick_examples
+from training.run_directory import RunDirectory, TrainingText, pick_examples, some_of_each
 from training.schedules import InverseSquareRoot, Noam
 from training.token_store import TokenStore
 from training.train import _Training, periods
@@ -198,13 +198,20 @@ def test_changed_corpus_keeps_a_run_from_going_on(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("count", "expected"), [(None, "aabbbbbc"), (3, "abc"), (6, "aabbbc"), (99, "aabbbbbc")]
+    ("count", "expected"),
+    [
+        (None, ["a1", "a2", "b1", "b2", "b3", "b4", "b5", "c1"]),
+        (3, ["a1", "b1", "c1"]),
+        (6, ["a1", "a2", "b1", "b2", "b4", "c1"]),  # spread evenly over a set
+        (99, ["a1", "a2", "b1", "b2", "b3", "b4", "b5", "c1"]),
+    ],
 )
 def test_as_many_pairs_are_taken_of_each_set(count, expected):
-    sets = [(["a"] * 2, [1, 2]), (["b"] * 5, [1, 2, 3, 4, 5]), (["c"], [1])]
-    sources, targets = first_of_each(sets, count)
-    assert "".join(sources) == expected
-    assert targets == [n for name in "abc" for n in range(1, expected.count(name) + 1)]
+    texts = [["a1", "a2"], ["b1", "b2", "b3", "b4", "b5"], ["c1"]]
+    sets = [(side, [text.upper() for text in side]) for side in texts]
+    sources, targets = some_of_each(sets, count)
+    assert sources == expected
+    assert targets == [text.upper() for text in expected]
 
 
 def test_directory_without_a_run_cannot_be_resumed(tmp_path):
