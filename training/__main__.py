@@ -1,4 +1,4 @@
-"""Command line: train, resume, evaluate, average, recipes."""
+"""Command line: train, resume, evaluate, average, back-translate, recipes."""
 
 import argparse
 import dataclasses
@@ -78,6 +78,23 @@ def _parser() -> argparse.ArgumentParser:
     average.add_argument("--last", type=int, help="how many (default: all that are kept)")
     average.add_argument("--output", type=Path, help="default: RUN/average")
     average.set_defaults(command=_average)
+
+    back = commands.add_parser(
+        "back-translate", help="make training pairs from text in the target language alone"
+    )
+    back.add_argument("text", type=Path, help="its sentences, one a line, .gz allowed")
+    back.add_argument("bundle", help="translates them; a directory, or a model of the package")
+    back.add_argument("output", type=Path, help="TSV to write: translation, sentence")
+    back.add_argument(
+        "--check", metavar="BUNDLE", help="translates back: drop pairs of which too little returns"
+    )
+    back.add_argument(
+        "--least-chrf", type=float, help="with --check, how much must return (default: 40 of 100)"
+    )
+    back.add_argument(
+        "--without", type=Path, nargs="+", default=[], help="files of sentences not to learn"
+    )
+    back.set_defaults(command=_back_translate)
 
     recipes = commands.add_parser("recipes", help="list the shipped recipes, or print one")
     recipes.add_argument("name", nargs="?", help="print this one, with a comment for every key")
@@ -165,6 +182,35 @@ def _average(options) -> None:
 
     directory, steps = average_run(options.run, options.last, options.output)
     print(f"Wrote {directory}: average of the weights of steps {', '.join(map(str, steps))}")
+
+
+def _back_translate(options) -> None:
+    from serving.translator import Translator
+    from training.back_translation import LEAST_CHRF, back_translate, check_new, write_pairs
+    from training.readers import read_lines
+
+    check_new(options.output)
+    if options.least_chrf is not None and not options.check:
+        raise ValueError(
+            "back-translate: --least-chrf has nothing to measure; expected a bundle that "
+            "translates back. Pass --check."
+        )
+    least = LEAST_CHRF if options.least_chrf is None else options.least_chrf
+
+    def opened(bundle):
+        translator = Translator.load(bundle)
+        return lambda texts: [found.text for found in translator.translate(texts)]
+
+    pairs, dropped = back_translate(
+        read_lines(options.text),
+        opened(options.bundle),
+        again=opened(options.check) if options.check else None,
+        least_chrf=least,
+        held_out=[line for path in options.without for line in read_lines(path)],
+    )
+    write_pairs(options.output, pairs)
+    counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
+    print(f"{len(pairs):,} pairs in {options.output}" + (f" (dropped: {counts})" if counts else ""))
 
 
 def _recipes(options) -> None:

@@ -1,0 +1,97 @@
+"""Back-translation: training pairs from text in the target language alone (Sennrich et al. 2016).
+
+A model of the other direction writes the sources. What it gets wrong does less harm there than in
+the targets, which people wrote; what it makes up can be left out by translating its sources once
+more and asking how much of the text comes back.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from training.state import write_atomically
+
+LEAST_CHRF = 40.0
+
+
+def back_translate(
+    texts: Iterable[str],
+    translate: Callable[[list[str]], Sequence[str]],
+    *,
+    again: Callable[[list[str]], Sequence[str]] | None = None,
+    least_chrf: float = LEAST_CHRF,
+    held_out: Iterable[str] = (),
+) -> tuple[list[tuple[str, str]], Counter]:
+    """Makes a pair of each text whose translation can be trusted.
+
+    Args:
+        texts: sentences in the language that the new model is to write. Runs of white space count
+            as one space.
+        translate: translates a list of them into the language that it is to read.
+        again: translates back; None to trust every translation.
+        least_chrf: with `again`, how much of a text must come back: sacreBLEU's chrF2 of a
+            sentence, 0 to 100 (Popović 2015).
+        held_out: sentences that must not be learnt, such as the targets of a test set.
+
+    Returns:
+        `(pairs, dropped)`: a list of (translation, text), in the texts' order, and the number of
+        texts dropped by reason.
+
+    Raises:
+        ValueError: `least_chrf` is out of range.
+    """
+    from sacrebleu.metrics import CHRF
+
+    if not 0 <= least_chrf <= 100:
+        raise ValueError(
+            "back_translate: least_chrf is out of range; expected 0 to 100. "
+            f"Received {least_chrf}. Use {LEAST_CHRF:g}."
+        )
+    dropped = Counter()
+    known, kept = {_plain(text) for text in held_out}, {}
+    for text in map(_plain, texts):
+        reason = "empty" if not text else "held out" if text in known else "repeated"
+        if text and text not in known and text not in kept:
+            kept[text] = None
+        else:
+            dropped[reason] += 1
+    texts = list(kept)
+    pairs = []
+    for pair in zip(map(_plain, translate(texts)), texts, strict=True):
+        if pair[0] and pair[0] != pair[1]:
+            pairs.append(pair)
+        else:
+            dropped["not translated"] += 1
+    if again is None:
+        return pairs, dropped
+    metric, proven = CHRF(), []
+    back = again([translation for translation, _ in pairs])
+    for pair, other in zip(pairs, back, strict=True):
+        if metric.sentence_score(other, [pair[1]]).score >= least_chrf:
+            proven.append(pair)
+        else:
+            dropped["lost on the way back"] += 1
+    return proven, dropped
+
+
+def write_pairs(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
+    """Writes a TSV corpus, source and target, atomically.
+
+    Raises:
+        ValueError: as `check_new`.
+    """
+    check_new(path)
+    text = "".join(f"{source}\t{target}\n" for source, target in pairs)
+    write_atomically(Path(path), lambda file: file.write(text.encode()))
+
+
+def check_new(path: str | Path) -> None:
+    """Raises ValueError if there is such a file: none of somebody's is overwritten."""
+    if Path(path).exists():
+        raise ValueError(
+            f"{path}: exists already; expected a new file. Name another, or delete it."
+        )
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split())
