@@ -9,7 +9,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from training.state import write_atomically
+from training.cleaning import Filters
+from training.state import write_bytes
 
 LEAST_CHRF = 40.0
 
@@ -25,8 +26,8 @@ def back_translate(
     """Makes a pair of each text whose translation can be trusted.
 
     Args:
-        texts: sentences in the language that the new model is to write. Runs of white space count
-            as one space.
+        texts: sentences in the language that the new model is to write; they are normalised as
+            those of a corpus are.
         translate: translates a list of them into the language that it is to read.
         again: translates back; None to trust every translation.
         least_chrf: with `again`, how much of a text must come back: sacreBLEU's chrF2 of a
@@ -47,17 +48,17 @@ def back_translate(
             "back_translate: least_chrf is out of range; expected 0 to 100. "
             f"Received {least_chrf}. Use {LEAST_CHRF:g}."
         )
-    dropped = Counter()
-    known, kept = {_plain(text) for text in held_out}, {}
-    for text in map(_plain, texts):
-        reason = "empty" if not text else "held out" if text in known else "repeated"
-        if text and text not in known and text not in kept:
-            kept[text] = None
+    normalize, dropped = Filters().normalize, Counter()
+    reasons = {"": "empty", **{normalize(text): "held out" for text in held_out}}
+    new = []
+    for text in map(normalize, texts):
+        if text in reasons:
+            dropped[reasons[text]] += 1
         else:
-            dropped[reason] += 1
-    texts = list(kept)
+            new.append(text)
+            reasons[text] = "repeated"
     pairs = []
-    for pair in zip(map(_plain, translate(texts)), texts, strict=True):
+    for pair in zip(map(normalize, translate(new)), new, strict=True):
         if pair[0] and pair[0] != pair[1]:
             pairs.append(pair)
         else:
@@ -82,7 +83,7 @@ def write_pairs(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
     """
     check_new(path)
     text = "".join(f"{source}\t{target}\n" for source, target in pairs)
-    write_atomically(Path(path), lambda file: file.write(text.encode()))
+    write_bytes(Path(path), text.encode())
 
 
 def check_new(path: str | Path) -> None:
@@ -91,7 +92,3 @@ def check_new(path: str | Path) -> None:
         raise ValueError(
             f"{path}: exists already; expected a new file. Name another, or delete it."
         )
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.split())

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import keras
 
-from training.state import Progress, save_state, write_atomically
+from training.state import Progress, save_state, write_bytes
 
 
 class CurveLog(keras.callbacks.Callback):
@@ -82,7 +82,7 @@ def keep_rows(path: Path, header: list[str], last_step: int) -> None:
             rows = [row for row in csv.reader(file) if len(row) == len(header)][1:]
     kept = [header, *(row for row in rows if row[0].isdigit() and int(row[0]) <= last_step)]
     text = "".join(",".join(row) + "\n" for row in kept)
-    write_atomically(path, lambda file: file.write(text.encode()))
+    write_bytes(path, text.encode())
 
 
 class PeriodicEvaluation(keras.callbacks.Callback):

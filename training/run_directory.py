@@ -10,7 +10,7 @@ from pathlib import Path
 from serving.tokenizer import load_tokenizers, tokenizer_files
 from training.corpus import Report, clean_pairs, corpus_fingerprint, raw_pairs
 from training.recipe import ConfigError, Recipe, load_recipe
-from training.state import write_atomically
+from training.state import write_bytes
 from training.token_store import TokenStore
 from training.vocabulary import train_tokenizers, write_tokenizers
 
@@ -80,8 +80,8 @@ class RunDirectory:
     def change(self, recipe: Recipe, data: Path) -> None:
         """Writes what a run goes on with."""
         about = json.dumps({"data": str(data.resolve())}) + "\n"
-        for path, text in ((self.about, about), (self.recipe_file, recipe.to_toml())):
-            write_atomically(path, lambda file, text=text: file.write(text.encode()))
+        write_bytes(self.about, about.encode())
+        write_bytes(self.recipe_file, recipe.to_toml().encode())
 
     def load(self) -> tuple[Recipe, Path]:
         """Returns the recipe and the data directory of a run that was started.

@@ -70,6 +70,11 @@ def write_atomically(path: Path, write) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Writes a whole file, as `write_atomically`."""
+    write_atomically(path, lambda file: file.write(content))
+
+
 def save_state(path: Path, model, progress: Progress) -> None:
     """Writes all variables and the progress into one `.npz` file, atomically.
 

@@ -1,7 +1,6 @@
 """Train the SentencePiece vocabularies that the whole project shares."""
 
 import io
-import os
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from serving.tokenizer import (
     UNKNOWN_ID,
     Tokenizer,
 )
+from training.state import write_bytes
 
 _KINDS = ("unigram", "bpe")
 _THREADS = 16  # the pieces depend on the number of threads, so it is never the machine's
@@ -172,10 +172,7 @@ def _explain(message: str, count: int, options: dict) -> str:
 
 def write_tokenizers(directory: Path, models: dict[str, bytes]) -> None:
     """Writes tokenizer files, by name, in the place of those that are there."""
-    directory.mkdir(parents=True, exist_ok=True)
     for name, model in models.items():
-        partial = directory / f"{name}.partial"
-        partial.write_bytes(model)
-        os.replace(partial, directory / name)
+        write_bytes(directory / name, model)
     for name in {JOINT_FILE, SOURCE_FILE, TARGET_FILE} - models.keys():
         (directory / name).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ from training.phrasebook.clauses import Entry
 from training.phrasebook.draw import stable_hash
 from training.phrasebook.grammar import entries
 from training.phrasebook.phrases import phrases
-from training.state import write_atomically
+from training.state import write_bytes
 
 SPLITS = ("train", "valid", "test")
 HELD_OUT_SIZE = 500
@@ -110,5 +110,5 @@ def write(directory: str | Path) -> dict[str, int]:
                 "another text. Name another directory, or delete the file."
             )
     for path, text in texts.items():
-        write_atomically(path, lambda file, text=text: file.write(text))
+        write_bytes(path, text)
     return {name: len(part) for name, part in parts.items()}
