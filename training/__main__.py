@@ -29,7 +29,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        print("interrupted; `python -m training resume RUN` goes on", file=sys.stderr)
+        trains = options.command in (_train, _resume)
+        remedy = "; `python -m training resume RUN` goes on" if trains else ""
+        print(f"interrupted{remedy}", file=sys.stderr)
         return 130
     return 0
 

@@ -1,11 +1,14 @@
 """The directory of one run: what lies where, and the data prepared in it."""
 
+import contextlib
 import hashlib
 import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from serving.tokenizer import load_tokenizers, tokenizer_files
 from training.corpus import Report, clean_pairs, corpus_fingerprint, raw_pairs
@@ -28,6 +31,7 @@ class RunDirectory:
         state/state.npz      the resumable state
         checkpoints/         step-N.weights.h5, the last few evaluated weights
         best/  final/        checkpoint directories
+        lock                 held by the process that trains
 
     Args:
         path: the directory; made by `start`.
@@ -46,6 +50,7 @@ class RunDirectory:
         self.checkpoints = self.path / "checkpoints"
         self.best = self.path / "best"
         self.final = self.path / "final"
+        self.lock = self.path / "lock"
 
     def start(self, recipe: Recipe, data: Path) -> None:
         """Makes the directory for a new run.
@@ -82,6 +87,26 @@ class RunDirectory:
         about = json.dumps({"data": str(data.resolve())}) + "\n"
         write_bytes(self.about, about.encode())
         write_bytes(self.recipe_file, recipe.to_toml().encode())
+
+    @contextlib.contextmanager
+    def held(self):
+        """Keeps other processes from training here; a process that dies lets go.
+
+        Raises:
+            ConfigError: when another one trains here.
+        """
+        lock = FileLock(self.lock)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            raise ConfigError(
+                f"{self.path}: another process trains this run; expected one at a time. Wait for "
+                "it, or stop it and resume."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def load(self) -> tuple[Recipe, Path]:
         """Returns the recipe and the data directory of a run that was started.

@@ -59,7 +59,8 @@ def train(
         The scores of `run_dir/final`.
 
     Raises:
-        ConfigError: the recipe cannot be used, or the directory is in use.
+        ConfigError: the recipe cannot be used, or the directory is in use, such as by another
+            process that trains there.
         ValueError: from the data, with file and line.
         FloatingPointError: the loss is no longer finite.
     """
@@ -71,7 +72,8 @@ def train(
     previous = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.train.precision)
     try:
-        return _Training(recipe, data, run, verbose).run()
+        with run.held():
+            return _Training(recipe, data, run, verbose).run()
     finally:
         keras.config.set_dtype_policy(previous)
 

@@ -49,6 +49,20 @@ def test_missing_package_names_the_extra(capsys, monkeypatch):
     assert 'pip install "attention-zoo[train]"' in message
 
 
+@pytest.mark.parametrize(("command", "goes_on"), [("resume", True), ("average", False)])
+def test_interruption_says_how_to_go_on_where_one_can(
+    tmp_path, monkeypatch, capsys, command, goes_on
+):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("training.run_directory.RunDirectory.load", interrupt)
+    monkeypatch.setattr("training.checkpoints.average_run", interrupt)
+    assert main([command, str(tmp_path)]) == 130
+    printed = capsys.readouterr().err
+    assert printed.startswith("interrupted") and ("resume RUN` goes on" in printed) == goes_on
+
+
 def test_evaluation_never_overwrites_its_input(capsys, tmp_path):
     source, reference = tmp_path / "a", tmp_path / "b"
     source.write_text("a\n")

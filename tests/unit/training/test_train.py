@@ -23,7 +23,7 @@ from training.recipe import ConfigError, load_recipe
 from training.run_directory import RunDirectory, TrainingText, pick_examples, some_of_each
 from training.schedules import InverseSquareRoot, Noam
 from training.token_store import TokenStore
-from training.train import _Training, periods
+from training.train import _Training, periods, train
 from training.vocabulary import train_tokenizers
 
 
@@ -160,6 +160,15 @@ def test_run_directory_gives_back_what_it_was_started_with(tmp_path):
     run.log.write_text("step\n1\n")
     with pytest.raises(ConfigError, match="run directory is in use"):
         run.start(recipe, tmp_path)
+
+
+def test_two_processes_do_not_train_one_run(tmp_path):
+    run, recipe = RunDirectory(tmp_path / "run"), load_recipe("phrasebook")
+    run.start(recipe, tmp_path)
+    with run.held(), pytest.raises(ConfigError, match="another process trains this run"):
+        train(recipe, tmp_path, run.path, resume=True)
+    with run.held():  # it was let go
+        pass
 
 
 def test_directory_of_other_files_does_not_become_a_run(tmp_path):
