@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import keras
+from keras import ops
 
 import zoo
 from training.batching import Batches
@@ -17,6 +18,18 @@ _ADAM_ONLY = (
     *(r"^[^/]+/output/kernel$", r"/positions$", r"/locations$"),
     *(r"/center_output/kernel$", r"/bias$"),
 )
+
+
+class _Muon(keras.optimizers.Muon):
+    """Muon whose Newton–Schulz iteration may run in bfloat16, as its authors' own does."""
+
+    def __init__(self, *arguments, iteration_dtype=None, **options):
+        super().__init__(*arguments, name="muon", **options)
+        self._iteration_dtype = iteration_dtype  # None: the variable's
+
+    def zeropower_via_newtonschulz5(self, x, steps):
+        iterated = ops.cast(x, self._iteration_dtype or x.dtype)
+        return ops.cast(super().zeropower_via_newtonschulz5(iterated, steps), x.dtype)
 
 
 def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
@@ -55,8 +68,9 @@ def build_optimizer(recipe: Recipe, config) -> keras.optimizers.Optimizer:
     }
     if settings.optimizer == "muon":
         # Jordan et al. 2024, with the scale of Liu et al. 2025, under which Adam's rates fit
-        return keras.optimizers.Muon(
+        return _Muon(
             rate,
+            iteration_dtype="bfloat16" if settings.precision == "mixed_bfloat16" else None,
             adam_beta_1=settings.beta_1,
             adam_beta_2=settings.beta_2,
             adam_weight_decay=None,

@@ -60,7 +60,8 @@ def test_interruption_says_how_to_go_on_where_one_can(
     monkeypatch.setattr("training.checkpoints.average_run", interrupt)
     assert main([command, str(tmp_path)]) == 130
     printed = capsys.readouterr().err
-    assert printed.startswith("interrupted") and ("resume RUN` goes on" in printed) == goes_on
+    assert printed.startswith("interrupted")
+    assert ("resume RUN` goes on" in printed) == goes_on
 
 
 def test_evaluation_never_overwrites_its_input(capsys, tmp_path):

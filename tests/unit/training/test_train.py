@@ -88,6 +88,23 @@ def test_muon_updates_matrices_and_leaves_tables_to_adam(preset, changes):
     assert not any({1, Tokenizer.vocabulary_size} & set(shape) for shape in shapes.values())
 
 
+def test_muon_iterates_in_the_precision_of_the_recipe():
+    def update(precision):
+        changes = ["train.optimizer=muon", f"train.precision={precision}"]
+        optimizer = build_optimizer(load_recipe("luong_tiny", changes), None)
+        gradient = np.random.default_rng(0).normal(size=(24, 16)).astype("float32")
+        found = optimizer.zeropower_via_newtonschulz5(keras.ops.array(gradient), 5)
+        assert found.dtype == "float32"
+        return keras.ops.convert_to_numpy(found)
+
+    exact, rough = update("float32"), update("mixed_bfloat16")
+    np.testing.assert_array_equal(update("mixed_float16"), exact)  # its range would not do
+    assert 0 < np.abs(rough - exact).mean() < 0.02
+    for found in (exact, rough):  # nearly orthogonal
+        values = np.linalg.svd(found, compute_uv=False)
+        assert 0.6 < values.min() <= values.max() < 1.3
+
+
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_weight_decay_takes_from_matrices_alone(optimizer):
     class Tokenizer:
