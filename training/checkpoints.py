@@ -7,6 +7,7 @@ from pathlib import Path
 
 import zoo
 from serving.tokenizer import tokenizer_files
+from zoo.checkpoint import load_weights, save_weights
 
 _STEP = re.compile(r"step-(\d+)\.weights\.h5")
 
@@ -50,7 +51,7 @@ def save_step(model, directory: Path, step: int, keep: int) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{step}.weights.h5"
     temporary = directory / "writing.weights.h5"
-    model.save_weights(temporary, overwrite=True)
+    save_weights(model, temporary)
     temporary.replace(path)
     files = saved_steps(directory)
     current = files.index(path)
@@ -78,7 +79,7 @@ def average_weights(model, files: Sequence[Path]) -> None:
         )
     totals = None
     for path in files:
-        model.load_weights(path)
+        load_weights(model, path)
         weights = [weight.astype("float64") for weight in model.get_weights()]
         totals = (
             weights if totals is None else [a + b for a, b in zip(totals, weights, strict=True)]

@@ -33,6 +33,7 @@ from training.run_directory import (
 from training.scoring import PerplexityScorer, make_bleu, score_texts
 from training.state import Progress, load_state
 from training.tensorboard_log import TensorBoardLog
+from zoo.checkpoint import WEIGHTS, load_weights
 
 
 def train(
@@ -240,7 +241,7 @@ class _Training:
                 step = self.progress.step
         if kept == "best":
             self.measured = best.get("measured_on", {})  # a resumed run may not have evaluated
-            model.load_weights(run.best / "model.weights.h5")
+            load_weights(model, run.best / WEIGHTS)
         scores = {f"valid_{name}": value for name, value in scores.items()}
         if self.test:
             translations = translate(model, self.tokenizers, self.test[0], beam_size=4)

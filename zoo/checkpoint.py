@@ -1,5 +1,6 @@
 """A trained model as one directory: configuration, weights, tokenizer."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
@@ -9,6 +10,29 @@ from zoo.models import FAMILIES
 
 FORMAT_VERSION = 1
 WEIGHTS = "model.weights.h5"
+
+
+def save_weights(model, path):
+    """Writes a model's weights alone; Keras would add the optimizer's, with Adam twice as many."""
+    with _without_optimizer(model):
+        model.save_weights(path, overwrite=True)
+
+
+def load_weights(model, path):
+    """Sets a model's weights; its optimizer, if it is compiled, stays as it is."""
+    with _without_optimizer(model):
+        model.load_weights(path)
+
+
+@contextlib.contextmanager
+def _without_optimizer(model):
+    """Hides the optimizer from Keras, which takes it for a part of the weights."""
+    optimizer = getattr(model, "optimizer", None)
+    model.optimizer = None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 def save_checkpoint(model, directory, metadata=None, tokenizer_files=()):
@@ -32,7 +56,7 @@ def save_checkpoint(model, directory, metadata=None, tokenizer_files=()):
         "metadata": metadata or {},
     }
     text = json.dumps(description, indent=2, ensure_ascii=False)  # before any file is touched
-    model.save_weights(directory / WEIGHTS)
+    save_weights(model, directory / WEIGHTS)
     for path in map(Path, tokenizer_files):
         if path.resolve() != (directory / path.name).resolve():
             shutil.copyfile(path, directory / path.name)
@@ -90,5 +114,5 @@ def load_checkpoint(directory):
             f"Received {', '.join(sorted(set(config) - known))}. Remove them."
         )
     model = family(family.config_class(**config))
-    model.load_weights(directory / WEIGHTS)
+    load_weights(model, directory / WEIGHTS)
     return model, description.get("metadata") or {}

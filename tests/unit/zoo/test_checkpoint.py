@@ -1,12 +1,15 @@
 """Models on disk: checkpoint directories and Keras's own file."""
 
 import json
+import warnings
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
 import zoo
+from zoo.checkpoint import load_weights
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +59,31 @@ def test_checkpoint_gives_the_same_logits(tiny, tmp_path, name):
     ids = np.array([[4, 5, 2]], "int32")
     inputs = {"source_ids": ids, "target_ids": ids}
     np.testing.assert_allclose(loaded(inputs), model(inputs), atol=1e-6)
+
+
+def test_optimizer_is_no_part_of_a_checkpoint(tmp_path):
+    model = zoo.build("luong_tiny", vocabulary_size=12, embedding_width=6, units=8)
+    ids = np.array([[4, 5, 2]], "int32")
+    inputs = {"source_ids": ids, "target_ids": ids}
+    model.compile(keras.optimizers.Adam(0.1), "mse")
+    model(inputs)
+    model.optimizer.build(model.trainable_variables)
+    optimizer = model.optimizer
+    zoo.save_checkpoint(model, tmp_path)
+    assert model.optimizer is optimizer
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        assert "optimizer" not in file
+
+    saved = keras.ops.convert_to_numpy(model(inputs))
+    optimizer.apply([keras.ops.ones(v.shape) for v in model.trainable_variables])
+    assert np.abs(keras.ops.convert_to_numpy(model(inputs)) - saved).max() > 0.01
+    moments = [v.numpy() for v in optimizer.variables]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # Keras's, of an optimizer that is not in the file
+        load_weights(model, tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(model(inputs)), saved)
+    for kept, before in zip(optimizer.variables, moments, strict=True):
+        np.testing.assert_array_equal(kept.numpy(), before)
 
 
 def test_checkpoint_holds_what_it_says(model, directory, tmp_path):
