@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from training.losses import (
     LabelSmoothedCrossEntropy,
@@ -42,6 +43,33 @@ def test_loss_equals_the_dense_formula(smoothing):
     loss = LabelSmoothedCrossEntropy(label_smoothing=smoothing)(labels, logits)
     assert tuple(loss.shape) == ()
     np.testing.assert_allclose(float(loss), _reference_loss(labels, logits, smoothing), rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_gradient_is_softmax_minus_targets(smoothing):
+    labels, logits = _batch()
+    target = np.full(logits.shape, smoothing / 7)
+    np.put_along_axis(target, labels[..., None], 1.0 - smoothing + smoothing / 7, axis=-1)
+    real = (labels != 0)[..., None]
+    expected = (np.exp(_log_probabilities(logits)) - target) * real / real.sum()
+    logits = tf.constant(logits)
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = 3.0 * LabelSmoothedCrossEntropy(smoothing)(labels, logits)
+    np.testing.assert_allclose(tape.gradient(loss, logits), 3.0 * expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_word_that_was_thought_impossible_costs_what_it_should(smoothing):
+    labels = np.array([[1]], "int32")
+    logits = tf.constant([[[0.0, -300.0, 500.0, 100.0]]])  # exp(-800) is 0 in float32
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        loss = LabelSmoothedCrossEntropy(smoothing)(labels, logits)
+    assert float(loss) == pytest.approx((1 - smoothing) * 800 + smoothing * (500 - 75))
+    rest = smoothing / 4
+    expected = [-rest, -(1 - smoothing) - rest, 1 - rest, -rest]
+    np.testing.assert_allclose(tape.gradient(loss, logits)[0, 0], expected, atol=1e-7)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
