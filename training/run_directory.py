@@ -59,7 +59,8 @@ class RunDirectory:
         again.
 
         Raises:
-            ConfigError: when a run has trained there before, or something else lies there.
+            ConfigError: when a run has trained there before or trains there now, or something else
+                lies there.
         """
         if self._has_trained():
             raise ConfigError(
@@ -83,10 +84,15 @@ class RunDirectory:
             return len(list(itertools.islice(file, 2))) == 2  # the header, and an update
 
     def change(self, recipe: Recipe, data: Path) -> None:
-        """Writes what a run goes on with."""
+        """Writes what a run goes on with.
+
+        Raises:
+            ConfigError: when a process trains here.
+        """
         about = json.dumps({"data": str(data.resolve())}) + "\n"
-        write_bytes(self.about, about.encode())
-        write_bytes(self.recipe_file, recipe.to_toml().encode())
+        with self.held():
+            write_bytes(self.about, about.encode())
+            write_bytes(self.recipe_file, recipe.to_toml().encode())
 
     @contextlib.contextmanager
     def held(self):
