@@ -126,7 +126,7 @@ class _Weights:
             matrix = numpy_helper.to_array(self.constants[name])
             scale = scales(matrix, axis, name in self.summed)
             rounded = np.rint(matrix / np.expand_dims(scale, 1 - axis)).astype("int8")
-            names = _stored(name, axis)
+            names = stored_names(name, axis)
             for new_name, array in zip(names, (rounded, scale), strict=True):
                 tensor = numpy_helper.from_array(array, new_name)
                 self._model.graph.initializer.append(tensor)
@@ -135,7 +135,7 @@ class _Weights:
         return self._quantized[name, axis]
 
 
-def _stored(name, axis):
+def stored_names(name, axis):
     """What the int8 form of a matrix and its scales are called."""
     each = ("row", "column")[axis]
     return f"{name}_int8_by_{each}", f"{name}_scale_by_{each}"
@@ -158,12 +158,12 @@ def rounding_errors(model, quantized):
     )
     found = {}
     for name, axis in itertools.product(before, (0, 1)):
-        int8, scale = (after.get(stored) for stored in _stored(name, axis))
+        int8, scale = (after.get(stored) for stored in stored_names(name, axis))
         if int8 is not None:
             matrix, int8, scale = map(numpy_helper.to_array, (before[name], int8, scale))
             largest = np.abs(matrix).max(1 - axis, keepdims=True)
             error = np.abs(matrix - int8 * np.expand_dims(scale, 1 - axis))
-            found[_stored(name, axis)[0]] = error / np.maximum(largest, 1e-9)
+            found[stored_names(name, axis)[0]] = error / np.maximum(largest, 1e-9)
     return found
 
 

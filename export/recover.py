@@ -1,0 +1,50 @@
+"""`python -m export.recover BUNDLE CHECKPOINT`: a bundle back to a checkpoint, to train it further.
+
+BUNDLE is a directory that `python -m export` wrote, or the name of a model of the package. The
+weights are those of its float32 graph, or else of its int8 graph: those are rounded, which a little
+training mends.
+"""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+def main(arguments=None):
+    """Runs the command; returns its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m export.recover",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("bundle", help="a directory, or a model of the package such as en-ko")
+    parser.add_argument("checkpoint", type=Path, help="directory to write")
+    options = parser.parse_args(arguments)
+    try:
+        from export.unbundle import recover_checkpoint
+
+        drift = recover_checkpoint(options.bundle, options.checkpoint)
+    except ModuleNotFoundError as error:
+        print(
+            f"export.recover: {error.name} is not installed; expected the extra for exporting. "
+            'Install it: pip install "attention-zoo[export]"',
+            file=sys.stderr,
+        )
+        return 2
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"export.recover: {error}", file=sys.stderr)
+        return 2
+    print(
+        f"wrote {options.checkpoint}; {drift:.4f} off its golden translations in the "
+        "log-probability of a token\n"
+        f"train it further: --set model.start_from={options.checkpoint}"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
