@@ -77,12 +77,7 @@ def main(arguments=None):
                 length_penalty=options.length_penalty,
             )
     except ModuleNotFoundError as error:
-        print(
-            f"export: {error.name} is not installed; expected the extra for exporting. "
-            'Install it: pip install "attention-zoo[export]"',
-            file=sys.stderr,
-        )
-        return 2
+        return report_missing("export", error)
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export: {str(error).removeprefix('export: ')}", file=sys.stderr)
         return 2
@@ -96,6 +91,16 @@ def main(arguments=None):
     seconds = time.perf_counter() - started
     console.print(f"wrote {options.bundle} ({size / 1e6:.1f} MB) in {seconds:.0f} s")
     return 0
+
+
+def report_missing(command, error):
+    """Says which package a command lacks; returns its exit status."""
+    print(
+        f"{command}: {error.name} is not installed; expected the extra for exporting. "
+        'Install it: pip install "attention-zoo[export]"',
+        file=sys.stderr,
+    )
+    return 2
 
 
 def read_lines(path):

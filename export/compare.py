@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from export.__main__ import read_lines, report_missing
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -70,16 +72,17 @@ def main(arguments=None):
     parser.add_argument("--batch-size", type=int, default=50)
     options = parser.parse_args(arguments)
 
-    from rich.progress import track
-
-    from export.__main__ import read_lines
-    from export.gate.translations import search_name
-
     try:
+        from rich.progress import track
+
+        from export.gate.translations import search_name
+
         texts = read_lines(options.file)
         comparisons = compare_file(
             options.checkpoint, options.bundle, texts, options.batch_size, track
         )
+    except ModuleNotFoundError as error:
+        return report_missing("export.compare", error)
     except (ValueError, OSError) as error:
         print(f"export.compare: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,8 @@ import os
 import sys
 from pathlib import Path
 
+from export.__main__ import report_missing
+
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -29,12 +31,7 @@ def main(arguments=None):
 
         drift = recover_checkpoint(options.bundle, options.checkpoint)
     except ModuleNotFoundError as error:
-        print(
-            f"export.recover: {error.name} is not installed; expected the extra for exporting. "
-            'Install it: pip install "attention-zoo[export]"',
-            file=sys.stderr,
-        )
-        return 2
+        return report_missing("export.recover", error)
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export.recover: {error}", file=sys.stderr)
         return 2

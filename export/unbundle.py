@@ -11,20 +11,19 @@ from pathlib import Path
 import numpy as np
 import onnx
 import tensorflow as tf
-from keras import ops
 from onnx import numpy_helper
 
 import zoo
+from export.artefacts import keras_translate
 from export.graphs import TranslationModule
 from export.onnx import convert
-from export.probe import teacher_rows
 from export.quantize import stored_names
 from export.rewrites.scopes import graphs
 from export.text_onnx import INT8_TEXT_GRAPH, TEXT_GRAPH
 from serving.manifest import Manifest
 from serving.pretrained import find_bundle
 from serving.tokenizer import load_tokenizers, tokenizer_files
-from serving.verify import GOLDEN_NAME, MOST_DRIFT, SCORE_TOLERANCE
+from serving.verify import GOLDEN_NAME, MOST_DRIFT, SCORE_TOLERANCE, golden_drift
 
 _FIRST = 0x5F800000  # bits of 2**64, the first number: no constant of a graph is as large
 _KEPT = ("preset", "licence", "training_data", "author")  # of what a bundle says about its model
@@ -60,7 +59,8 @@ def recover_checkpoint(bundle, directory, report=print):
     graph = TEXT_GRAPH if precision == "float32" else INT8_TEXT_GRAPH  # the one with the weights
     _set_weights(model, numbers, _stored_constants(bundle / graph), bundle)
     report("comparing with the bundle's golden translations")
-    drift = _drift(model, bundle, manifest.decoding.length_penalty)
+    golden = json.loads((bundle / GOLDEN_NAME).read_text(encoding="utf-8"))
+    drift = _drift(model, golden, manifest.decoding.length_penalty)
     most = SCORE_TOLERANCE if precision == "float32" else MOST_DRIFT
     if not drift <= most:
         raise ValueError(
@@ -139,13 +139,12 @@ def _stored_constants(path):
 
 def _set_weights(model, numbers, stored, bundle):
     """Puts what the bundle stores where the numbers say it belongs."""
-    flat = np.full(sum(int(np.prod(weight.shape)) for weight in model.weights), np.nan, "float32")
+    flat = np.full(model.count_params(), np.nan, "float32")
+    # Another release may have named a constant otherwise; then its shape may tell which it is.
+    renamed = [stored[name] for name in stored.keys() - numbers.keys()]
     for name, positions in numbers.items():
-        value = stored.get(name)
-        if value is None:  # another release gave it another name; its shape may tell which it is
-            others = [stored[other] for other in stored.keys() - numbers.keys()]
-            others = [array for array in others if array.shape == positions.shape]
-            value = others[0] if len(others) == 1 else None
+        alike = [array for array in renamed if array.shape == positions.shape]
+        value = stored.get(name, alike[0] if len(alike) == 1 else None)
         if value is not None and value.shape == positions.shape:
             flat[positions[positions >= 0]] = value[positions >= 0]
     end = 0
@@ -161,19 +160,13 @@ def _set_weights(model, numbers, stored, bundle):
         weight.assign(part)
 
 
-def _drift(model, bundle, length_penalty):
-    """Mean change of the log-probability of golden greedy translations, per token, without sign."""
-    changes = []
-    for entry in json.loads((bundle / GOLDEN_NAME).read_text(encoding="utf-8")):
-        length = len(entry["ids"])
-        if entry["beam_size"] > 1 or not length:
-            continue
-        ids = np.array([entry["ids"]])
-        rows = {"source_ids": np.array([entry["source_ids"]], "int32")}
-        rows["target_ids"], _ = teacher_rows(ids, [length])
-        logs = ops.convert_to_numpy(ops.log_softmax(model(rows)))[0]  # (T, V)
-        score = logs[np.arange(length), ids[0]].sum()
-        # A golden score is a sum of log-probabilities over ((5 + length) / 6) ** penalty.
-        recorded = entry["score"] * ((5 + length) / 6) ** length_penalty
-        changes.append(abs(score - recorded) / length)
-    return float(np.mean(changes))
+def _drift(model, golden, length_penalty):
+    """What `golden_drift` finds in the recovered model."""
+
+    def score(source_ids, ids):
+        options = {"prefix_ids": np.array([ids], "int32"), "max_length": len(ids)}
+        rows = np.array([source_ids], "int32")
+        found = keras_translate(model, rows, 1, length_penalty=length_penalty, **options)
+        return found["scores"][0, 0]
+
+    return golden_drift(golden, score, length_penalty)

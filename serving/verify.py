@@ -8,6 +8,7 @@ translations, word by word; how many texts come out equal is reported and is no 
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,19 +99,36 @@ def _translate(translator: Translator, golden: list) -> list[tuple[dict[str, Any
 
 
 def _drift(translator: Translator, golden: list[dict[str, Any]]) -> float:
-    """Mean change of the log-probability of golden translations, per token, without sign."""
+    """What `golden_drift` finds in a graph."""
     defaults = vars(translator.manifest.decoding)
+
+    def score(source_ids: list[int], ids: list[int]) -> float:
+        row = Row(tuple(source_ids), tuple(ids), truncated=False)
+        greedy = {"beam_size": 1, "num_hypotheses": 1, "max_length": len(ids)}
+        return translator.graph.run([row], DecodingOptions(**defaults | greedy))["scores"][0, 0]
+
+    return golden_drift(golden, score, defaults["length_penalty"])
+
+
+def golden_drift(
+    golden: list[dict[str, Any]],
+    score: Callable[[list[int], list[int]], float],
+    length_penalty: float,
+) -> float:
+    """Mean change of the log-probability of golden translations, per token, without sign.
+
+    Args:
+        golden: The entries of ``golden.json``.
+        score: Source ids and ids → the score of greedy search with all of these ids forced.
+        length_penalty: Of those scores, and of the recorded ones.
+    """
     found = []
     for entry in golden:
         length = len(entry["ids"])
         if length:
-            # All tokens are forced; the score tells what the graph makes of them.
-            row = Row(tuple(entry["source_ids"]), tuple(entry["ids"]), truncated=False)
-            greedy = {"beam_size": 1, "num_hypotheses": 1, "max_length": length}
-            output = translator.graph.run([row], DecodingOptions(**defaults | greedy))
-            change = abs(float(output["scores"][0, 0]) - entry["score"])
+            change = abs(float(score(entry["source_ids"], entry["ids"])) - entry["score"])
             # A score is a sum of log-probabilities over ((5 + length) / 6) ** penalty.
-            found.append(change * ((5 + length) / 6) ** defaults["length_penalty"] / length)
+            found.append(change * ((5 + length) / 6) ** length_penalty / length)
     return sum(found) / max(len(found), 1)
 
 
