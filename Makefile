@@ -1,4 +1,4 @@
-# What CI runs is what a contributor runs. `make demo` and `make test` need only Python 3.11+.
+# `make demo` and `make test` need only Python 3.11+; `make lint test` is what CI runs.
 
 PYTHON ?= python3
 VENV := .venv

@@ -130,6 +130,9 @@ To train a row, and to score it again:
     python -m training train RECIPE --data DIR --run runs/RECIPE.SEED --set train.seed=SEED
     python -m benchmarks.quality runs/RECIPE.SEED --data DIR
 
+`pretrained_ko_en` and `pretrained_en_ko` want `model.start_from=runs/RECIPE_first.SEED/best` after
+`--set` as well. Their `_first` rows were scored before all rows had the same penalty.
+
 {markdown_table(HEADER, cells)}
 
 Test sets (validation sets where there is none):

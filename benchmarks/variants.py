@@ -169,7 +169,7 @@ parity with Keras was proven for every row.
 
 def main(arguments=None):
     """Runs the command."""
-    parser = arguments_of("variants", __doc__, steps=1200)
+    parser = arguments_of("variants", __doc__, steps=600)
     parser.add_argument("--vocabulary", type=int, default=4000)
     options = parser.parse_args(arguments)
 

@@ -97,7 +97,7 @@ def report_missing(command, error):
     """Says which package a command lacks; returns its exit status."""
     print(
         f"{command}: {error.name} is not installed; expected the extra for exporting. "
-        'Install it: pip install "attention-zoo[export]"',
+        'Install it, in the repository: pip install ".[export]"',
         file=sys.stderr,
     )
     return 2

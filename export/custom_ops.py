@@ -24,7 +24,7 @@ def custom_ops_library():
     if package is None:
         raise RuntimeError(
             "export: onnxruntime-extensions is missing; expected the export extra. "
-            "Received no such package. Install attention-zoo[export]."
+            "Received no such package. Install it: pip install onnxruntime-extensions"
         )
     library = importlib.machinery.PathFinder.find_spec(
         "_extensions_pydll", package.submodule_search_locations

@@ -7,7 +7,7 @@ try:
 except ModuleNotFoundError as error:
     print(
         f"error: {error.name} is not installed; expected the extra for serving. "
-        'Install it: pip install "attention-zoo[serve]"',
+        'Install it, in the repository: pip install ".[serve]"',
         file=sys.stderr,
     )
     sys.exit(2)

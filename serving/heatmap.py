@@ -92,8 +92,8 @@ def save_png(
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            'save_png: matplotlib is not installed. Install the extra: pip install "attention-zoo'
-            '[plot]".'
+            "save_png: matplotlib is not installed. Install the extra, in the repository: "
+            'pip install ".[plot]"'
         ) from error
     if title is None:
         title = f"{_shorten(translation.source.strip(), 60)}\n{_shorten(chosen.text, 60)}"

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print(
             f"error: {error.name} is not installed; expected the extra for training. "
-            'Install it: pip install "attention-zoo[train]"',
+            'Install it, in the repository: pip install ".[train]"',
             file=sys.stderr,
         )
         return EXIT_USER_ERROR
@@ -216,10 +216,14 @@ def _back_translate(options) -> None:
 
 
 def _recipes(options) -> None:
-    from training.recipe import load_recipe, shipped_recipes
+    from training.recipe import find_recipe, load_recipe, shipped_recipes
 
     if options.name:
-        print(load_recipe(options.name).to_toml(), end="")
+        recipe = load_recipe(options.name)
+        first, *_ = find_recipe(options.name).read_text(encoding="utf-8").split("\n\n")
+        if all(line.startswith("#") for line in first.splitlines()):
+            print(first, end="\n\n")
+        print(recipe.to_toml(), end="")
         return
     names = shipped_recipes()
     width = max(map(len, names))

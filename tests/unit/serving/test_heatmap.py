@@ -160,5 +160,5 @@ def test_png_leaves_matplotlib_settings_alone(tmp_path):
 
 def test_png_without_matplotlib_names_the_extra(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r'pip install "attention-zoo\[plot\]"'):
+    with pytest.raises(ImportError, match=r'pip install "\.\[plot\]"'):
         save_png(make("ab", "ab"), tmp_path / "map.png")

@@ -28,6 +28,7 @@ def test_recipes_are_listed_with_their_languages(capsys):
 def test_a_recipe_is_printed_with_a_comment_for_every_key(capsys):
     assert main(["recipes", "luong_tiny"]) == 0
     printed = capsys.readouterr().out
+    assert printed.startswith("# luong_tiny on your own text")
     for key in ("sampling_alpha", "unicode_form", "byte_fallback", "optimizer"):
         assert re.search(rf"^# .+\n{key} = ", printed, re.M), key
 
@@ -46,7 +47,7 @@ def test_left_out_data_directory_is_the_remedy(capsys, tmp_path, monkeypatch):
 def test_missing_package_names_the_extra(capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "training.train", None)
     message = _error(capsys, "train", "phrasebook")
-    assert 'pip install "attention-zoo[train]"' in message
+    assert 'pip install ".[train]"' in message
 
 
 @pytest.mark.parametrize(("command", "goes_on"), [("resume", True), ("average", False)])
