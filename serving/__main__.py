@@ -4,6 +4,9 @@ import sys
 
 try:
     from serving.commands import main
+
+    if __name__ == "__main__":
+        sys.exit(main())
 except ModuleNotFoundError as error:
     print(
         f"error: {error.name} is not installed; expected the extra for serving. "
@@ -11,6 +14,3 @@ except ModuleNotFoundError as error:
         file=sys.stderr,
     )
     sys.exit(2)
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -40,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 141
     except KeyboardInterrupt:
         return 130
+    except ModuleNotFoundError:
+        raise  # `python -m serving` names the remedy
     except (ValueError, RuntimeError, OSError, ImportError) as error:
         print("error: " + " ".join(str(error).split()), file=sys.stderr)
         return 2

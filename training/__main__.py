@@ -25,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
             file=sys.stderr,
         )
         return EXIT_USER_ERROR
-    except (ValueError, FloatingPointError, OSError) as error:
+    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
@@ -123,13 +123,20 @@ def _train(options) -> None:
 
 
 def _resume(options) -> None:
-    from training.run_directory import RunDirectory
+    from training.run_directory import RunDirectory, missing_files
+    from training.state import read_progress
 
     run = RunDirectory(options.run)
     recipe, data = run.load()
     if options.steps is not None:
-        recipe = _lengthened(recipe, options.steps)
+        done = read_progress(run.state).step if run.state.exists() else 1
+        recipe = _lengthened(recipe, options.steps, done)
     data = options.data or data
+    if options.data and (missing := missing_files(recipe, data)):
+        raise ValueError(
+            f"{missing[0]}: file is missing; expected the files of the run's recipe below --data. "
+            "Correct the directory."
+        )
     if options.data or options.steps is not None:
         run.change(recipe, data)
     from training.train import train
@@ -137,8 +144,8 @@ def _resume(options) -> None:
     train(recipe, data, options.run, resume=True)
 
 
-def _lengthened(recipe, steps):
-    """A run's recipe with more updates."""
+def _lengthened(recipe, steps, done):
+    """A run's recipe with another number of updates, no fewer than are done."""
     train = recipe.train
     if train.schedule == "cosine":
         raise ValueError(
@@ -146,10 +153,10 @@ def _lengthened(recipe, steps):
             "expected another schedule. Start a run with [model] start_from set to this one's "
             "final."
         )
-    if steps < train.steps:
+    if steps < done:
         raise ValueError(
-            f"resume: --steps is out of range; expected {train.steps} or more. Received {steps}. "
-            "Raise it."
+            f"resume: --steps is out of range; expected {done} or more, which are done. Received "
+            f"{steps}. Raise it."
         )
     return dataclasses.replace(recipe, train=dataclasses.replace(train, steps=steps))
 
@@ -201,7 +208,12 @@ def _back_translate(options) -> None:
 
     def opened(bundle):
         translator = Translator.load(bundle)
-        return lambda texts: [found.text for found in translator.translate(texts)]
+
+        def translate(texts):  # one that was cut is not the translation of its text
+            found = translator.translate(texts)
+            return ["" if each.truncated else each.text for each in found]
+
+        return translate
 
     pairs, dropped = back_translate(
         read_lines(options.text),

@@ -28,7 +28,8 @@ def back_translate(
     Args:
         texts: sentences in the language that the new model is to write; they are normalised as
             those of a corpus are.
-        translate: translates a list of them into the language that it is to read.
+        translate: translates a list of them into the language that it is to read; "" for one that
+            it cannot translate whole.
         again: translates back; None to trust every translation.
         least_chrf: with `again`, how much of a text must come back: sacreBLEU's chrF2 of a
             sentence, 0 to 100 (Popović 2015).
@@ -80,6 +81,7 @@ def write_pairs(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
 
     Raises:
         ValueError: as `check_new`.
+        OSError: it cannot be written there.
     """
     check_new(path)
     text = "".join(f"{source}\t{target}\n" for source, target in pairs)
@@ -87,8 +89,17 @@ def write_pairs(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
 
 
 def check_new(path: str | Path) -> None:
-    """Raises ValueError if there is such a file: none of somebody's is overwritten."""
-    if Path(path).exists():
+    """Makes sure that a file can be written, which may be hours later.
+
+    Raises:
+        ValueError: there is such a file: none of somebody's is overwritten.
+        OSError: nothing can be written there.
+    """
+    path = Path(path)
+    if path.exists():
         raise ValueError(
             f"{path}: exists already; expected a new file. Name another, or delete it."
         )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    path.unlink()

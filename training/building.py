@@ -137,24 +137,40 @@ def build_model(recipe: Recipe, tokenizers: tuple):
     return model
 
 
+# Of a config: what does not change what the weights compute.
+_FREE = {"dropout", "inner_dropout", "max_source_length", "max_target_length"}
+
+
 def take_weights(model, recipe: Recipe) -> None:
     """Gives a model the weights of the checkpoint that its recipe starts from.
 
     Raises:
-        ConfigError: that checkpoint is of a model of another shape.
+        ConfigError: that checkpoint is of another model, be it of one with the same weights: the
+            number of heads, say, is in no shape.
     """
     start, _ = zoo.load_checkpoint(recipe.model.start_from)
     ours, theirs = (
-        {weight.path.split("/", 1)[-1]: tuple(weight.shape) for weight in each.weights}
-        for each in (model, start)
+        {"family": type(each).__name__} | each.config.to_dict() for each in (model, start)
     )
-    if ours != theirs:
-        name = next(n for n in (ours | theirs) if ours.get(n) != theirs.get(n))
-        raise ConfigError(
-            f"{recipe.name}: model.start_from is of another shape; expected {name} to be "
-            f"{ours.get(name, 'absent')}. Received {theirs.get(name, 'none')}. Give the preset and "
-            f"overrides of {recipe.model.start_from}."
+    different = [
+        name for name in ours if name not in _FREE and ours[name] != theirs.get(name, ours[name])
+    ]
+    if different:
+        expected, received = (
+            ", ".join(f"{name} {each[name]}" for name in different) for each in (theirs, ours)
         )
+        raise ConfigError(
+            f"{recipe.name}: model.start_from is of another model; expected {expected}. Received "
+            f"{received}. Give the preset and model.overrides of {recipe.model.start_from}."
+        )
+    # Learned positions are as many as the longest text has tokens.
+    for ours, theirs in zip(model.weights, start.weights, strict=True):
+        if ours.shape != theirs.shape:
+            raise ConfigError(
+                f"{recipe.name}: model.start_from is of another shape; expected {ours.path} to be "
+                f"{tuple(ours.shape)}. Received {tuple(theirs.shape)}. Give the lengths of "
+                f"{recipe.model.start_from} in model.overrides."
+            )
     model.set_weights(start.get_weights())
 
 

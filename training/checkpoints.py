@@ -93,8 +93,8 @@ def average_weights(model, files: Sequence[Path]) -> None:
 def replace_checkpoint(model, directory: Path, metadata: dict, tokenizers: Sequence[Path]) -> None:
     """Writes a checkpoint directory beside `directory` and then swaps it in.
 
-    Whoever reads `directory` finds a whole checkpoint, even after a crash half-way: the moment
-    without one lasts two renames.
+    Whoever reads `directory` finds a whole checkpoint, but for the moment between two renames; a
+    process killed in it leaves the old one as `.NAME.old`, and the next call puts that back first.
 
     Args:
         model: the model.
@@ -105,6 +105,8 @@ def replace_checkpoint(model, directory: Path, metadata: dict, tokenizers: Seque
     directory = Path(directory)
     new = directory.with_name(f".{directory.name}.new")
     old = directory.with_name(f".{directory.name}.old")
+    if old.exists() and not directory.exists():
+        old.rename(directory)
     for leftover in (new, old):
         shutil.rmtree(leftover, ignore_errors=True)
     zoo.save_checkpoint(model, new, metadata, tokenizers)

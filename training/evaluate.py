@@ -1,5 +1,6 @@
 """Translates a test set with a checkpoint or a bundle, and scores it."""
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -78,8 +79,8 @@ def translate(
     Args:
         model: a translation model of `zoo`.
         tokenizers: (source, target).
-        texts: sentences; an empty one becomes an empty translation. Longer ones than the model's
-            `max_source_length` are cut there.
+        texts: sentences; one without a token becomes an empty translation. Longer ones than the
+            model's `max_source_length` are cut there.
         beam_size: hypotheses kept while searching; 1 is greedy search.
         length_penalty: exponent of the length in a hypothesis's score.
         batch_size: sentences in a batch.
@@ -90,7 +91,8 @@ def translate(
     """
     source, target = tokenizers
     rows = [end_row(source.encode(text), model.config.max_source_length) for text in texts]
-    order = sorted((i for i, t in enumerate(texts) if t.strip()), key=lambda i: -len(rows[i]))
+    kept = [i for i, text in enumerate(texts) if text.strip() and len(rows[i]) > 1]
+    order = sorted(kept, key=lambda i: -len(rows[i]))
     results = [""] * len(texts)
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size]
@@ -145,10 +147,15 @@ def evaluate(
                 f"evaluate: {name} is out of range; expected an integer >= 1. Received {value}. "
                 "Use 1 or more."
             )
-    if output and not Path(output).parent.is_dir():
+    if length_penalty is not None and not 0 <= length_penalty < math.inf:
         raise ValueError(
-            f"{output}: its directory is missing; expected one to write the translations to. "
-            "Make it, or name another file."
+            "evaluate: length_penalty is out of range; expected a number >= 0. Received "
+            f"{length_penalty}. Use 0.6."
+        )
+    if output and (not Path(output).parent.is_dir() or Path(output).is_dir()):
+        raise ValueError(
+            f"{output}: is a directory, or lies in none; expected a file to write the translations "
+            "to. Make its directory, or name another file."
         )
     is_bundle = (path / "manifest.json").is_file()
     defaults = DecodingDefaults(beam_size=4)

@@ -47,7 +47,7 @@ def measured_on(
 
     Args:
         corpora: the set.
-        sentences: how many were translated, as many from the beginning of each corpus.
+        sentences: how many were translated, as many of each corpus, spread evenly over it.
         beam_size: of the search; 1 is greedy.
         scores: what was measured.
     """

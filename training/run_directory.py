@@ -68,11 +68,12 @@ class RunDirectory:
                 "Received one with updates in its log.csv. Resume it with `python -m training "
                 f"resume {self.path}`, or name another with --run."
             )
-        if not self.about.exists() and self.path.exists() and any(self.path.iterdir()):
+        ours = {self.lock.name}  # of a start that failed, as on a full disk
+        others = {path.name for path in self.path.glob("*")} - ours
+        if others and not self.about.exists():
             raise ConfigError(
                 f"{self.path}: directory holds other files; expected a new or empty directory. "
-                f"Received one with {min(path.name for path in self.path.iterdir())}. Name another "
-                "with --run."
+                f"Received one with {min(others)}. Name another with --run."
             )
         self.path.mkdir(parents=True, exist_ok=True)
         self.change(recipe, data)
@@ -142,9 +143,7 @@ class TrainingText:
     """
 
     def __init__(self, recipe: Recipe, data: Path, say):
-        if recipe.data.generate == "phrasebook" and not all(
-            path.exists() for corpus in recipe.data.train for path in corpus.corpus(data).paths
-        ):
+        if recipe.data.generate == "phrasebook" and missing_files(recipe, data):
             from training import phrasebook
 
             phrasebook.write(data)
@@ -173,13 +172,14 @@ class TrainingText:
             json.dumps([self.fingerprint, options, *filter(None, [start])]).encode()
         ).hexdigest()
         mark = run.tokenizer / "trained_on.json"
-        if mark.is_file() and json.loads(mark.read_text())["digest"] == digest:
+        same = mark.is_file() and json.loads(mark.read_text())["digest"] == digest
+        if same and (run.state.exists() or not start):  # what lies in `start` may have changed
             tokenizers = load_tokenizers(run.tokenizer)
         elif run.state.exists():
             raise ConfigError(
                 f"{run.path}: training corpora have changed since the run began; expected the same "
-                "files, for its weights know the ids of their vocabulary. Received others. Put the "
-                "files back, or start a new run."
+                "files, filters, vocabulary and seed, for its weights know the ids of their "
+                "vocabulary. Received others. Put them back, or start a new run."
             )
         else:
             if start:
@@ -188,7 +188,7 @@ class TrainingText:
                 self._say("Training the vocabulary ...")
                 options["vocabulary_size"] = options.pop("size")
                 tokenizers = train_tokenizers(self.pairs, run.tokenizer, **options)
-            mark.write_text(json.dumps({"digest": digest}) + "\n")
+            write_bytes(mark, (json.dumps({"digest": digest}) + "\n").encode())
         sizes = [tokenizer.vocabulary_size for tokenizer in dict.fromkeys(tokenizers)]
         files = ", ".join(str(path) for path in tokenizer_files(run.tokenizer))
         self._say(f"Vocabulary of {' + '.join(map(str, sizes))} pieces: {files}")
@@ -207,7 +207,8 @@ class TrainingText:
                 to learn from.
         """
         self._report.corpora.clear()
-        held_out, known = set(held_out), set()
+        held_out = {tuple(map(self._filters.normalize, pair)) for pair in held_out}
+        known = set()
 
         def pairs():
             for pair in self.pairs():
@@ -246,14 +247,31 @@ def _copy_tokenizers(source: Path, directory: Path) -> tuple:
 
 
 def read_pairs(corpora, data: Path) -> tuple[list[str], list[str]]:
-    """Returns (sources, targets) of a validation or test set as they stand, unfiltered."""
+    """Returns (sources, targets) of a validation or test set as they stand, unfiltered.
+
+    Raises:
+        ValueError: it has no pair, such as a catalogue of which nothing is translated.
+    """
     pairs = [
         (pair.source, pair.target)
         for corpus in corpora
         for pair in raw_pairs(corpus.corpus(data))
         if pair.problem is None
     ]
+    if not pairs:
+        names = ", ".join(corpus.source for corpus in corpora)
+        raise ValueError(
+            f"{names}: no pair to score; expected at least one. Received none that is translated "
+            "and asked for. Choose another file, or correct where and the columns."
+        )
     return [source for source, _ in pairs], [target for _, target in pairs]
+
+
+def missing_files(recipe: Recipe, data: Path) -> list[Path]:
+    """Returns the files of a recipe's training, validation and test sets that are not there."""
+    corpora = [*recipe.data.train, *recipe.data.valid, *recipe.data.test]
+    paths = [path for corpus in corpora for path in corpus.corpus(data).paths]
+    return [path for path in paths if not path.exists()]
 
 
 def some_of_each(sets, count: int | None = None) -> tuple[list[str], list[str]]:

@@ -122,14 +122,17 @@ def _read_scalar(hint, field, value, path):
     if hint is not bool and isinstance(value, bool):
         fits = False
     rule = _rule(hint, field)
-    template = f"{path} {{}}; expected {rule}. Received {value!r}. Change {path}."
+
+    def problem(what, hint=""):
+        return None, [f"{path} {what}; expected {rule}. Received {value!r}. Change {path}.{hint}"]
+
     if not fits:
-        return None, [template.format("has the wrong type")]
+        return problem("has the wrong type")
     choices = field.metadata.get("choices")
     if choices and value not in choices:
-        return None, [template.format("is not a known value") + f" {suggestion(value, choices)}"]
+        return problem("is not a known value", f" {suggestion(value, choices)}")
     if not _within(value, field.metadata.get("limits", {})):
-        return None, [template.format("is out of range")]
+        return problem("is out of range")
     return value, []
 
 

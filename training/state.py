@@ -83,10 +83,13 @@ def save_state(path: Path, model, progress: Progress) -> None:
         model: a built and compiled model, whose optimizer is built.
         progress: saved with it.
     """
+    path = Path(path)
+    for left in path.parent.glob(f".{path.name}.*.tmp"):  # of a process that was killed
+        left.unlink(missing_ok=True)
     arrays = {name: np.asarray(v.numpy()) for name, v in _variables(model).items()}
     header = {"format_version": FORMAT_VERSION, "progress": dataclasses.asdict(progress)}
     arrays["header"] = np.array(json.dumps(header))
-    write_atomically(Path(path), lambda file: np.savez(file, **arrays))
+    write_atomically(path, lambda file: np.savez(file, **arrays))
 
 
 def load_state(path: Path, model) -> Progress:
@@ -105,17 +108,28 @@ def load_state(path: Path, model) -> Progress:
     if not model.optimizer.built:  # a loss-scaling optimizer would add its variables again
         model.optimizer.build(model.trainable_variables)
     variables = _variables(model)
+    progress = read_progress(path)
     with np.load(path) as file:
-        header = json.loads(str(file["header"]))
-        if header["format_version"] != FORMAT_VERSION:
-            raise ValueError(
-                f"{path}: format_version differs; expected {FORMAT_VERSION}. Received "
-                f"{header['format_version']}. Start the run again."
-            )
         arrays = {name: file[name] for name in file.files if name != "header"}
     _check_same(path, variables, arrays)
     for name, variable in variables.items():
         variable.assign(arrays[name])
+    return progress
+
+
+def read_progress(path: Path) -> Progress:
+    """Returns the progress that `save_state` wrote, without the variables.
+
+    Raises:
+        ValueError: the file is of another version.
+    """
+    with np.load(path) as file:
+        header = json.loads(str(file["header"]))
+    if header["format_version"] != FORMAT_VERSION:
+        raise ValueError(
+            f"{path}: format_version differs; expected {FORMAT_VERSION}. Received "
+            f"{header['format_version']}. Start the run again."
+        )
     return Progress(**header["progress"])
 
 

@@ -98,7 +98,7 @@ class TokenStore:
         identity = _identity(fingerprint or _digest(pairs()), tokenizers, limits, keep_text)
         if _reusable(directory, identity):
             return cls(directory)
-        for left in directory.parent.glob(f"{directory.name}.*.partial"):
+        for left in directory.parent.glob(f"{directory.name}.*.partial*"):
             shutil.rmtree(left, ignore_errors=True)
         partial = directory.with_name(f"{directory.name}.{uuid.uuid4().hex[:8]}.partial")
         partial.mkdir(parents=True)

@@ -232,10 +232,11 @@ def test_translate_names_the_line_that_is_no_utf8(run, shared_bundle, options):
     assert errors.startswith("error: standard input: line 3 is not UTF-8")
 
 
-def test_missing_package_is_one_line_with_the_remedy(tmp_path):
-    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError('no', name='numpy')")
+@pytest.mark.parametrize("package", ["numpy", "onnxruntime"])
+def test_missing_package_is_one_line_with_the_remedy(tmp_path, package):
+    (tmp_path / f"{package}.py").write_text(f"raise ModuleNotFoundError('no', name='{package}')")
     result = subprocess.run(
-        [sys.executable, "-m", "serving", "models"],
+        [sys.executable, "-m", "serving", "translate", "ko-en"],
         cwd=REPOSITORY,
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
@@ -243,7 +244,7 @@ def test_missing_package_is_one_line_with_the_remedy(tmp_path):
         timeout=60,
     )
     assert result.returncode == 2
-    assert result.stderr.startswith("error: numpy is not installed; expected the extra for serving")
+    assert result.stderr.startswith(f"error: {package} is not installed; expected the extra for")
     assert result.stderr.count("\n") == 1
 
 

@@ -60,7 +60,10 @@ def bundles(monkeypatch):
     def load(name):
         translate = known[name].get
         return SimpleNamespace(
-            translate=lambda texts: [SimpleNamespace(text=translate(text, "")) for text in texts]
+            translate=lambda texts: [
+                SimpleNamespace(text=translate(text, ""), truncated=text == "the dog runs home")
+                for text in texts
+            ]
         )
 
     monkeypatch.setattr(serving.translator.Translator, "load", load)
@@ -79,5 +82,6 @@ def test_command_says_what_became_of_the_text(tmp_path, bundles, capsys):
     assert (tmp_path / "pairs.tsv").read_text(encoding="utf-8") == "고양이가 잔다\tthe cat sleeps\n"
     printed = capsys.readouterr().out
     assert printed.startswith(f"1 pairs in {tmp_path / 'pairs.tsv'} (dropped: 1 empty, 1 held out")
+    assert "3 not translated" in printed  # one of them was cut
     assert main(arguments) == 2
     assert "exists already" in capsys.readouterr().err

@@ -72,6 +72,10 @@ def test_replaced_checkpoint_holds_the_new_one_alone(tiny, tmp_path):
     names = sorted(path.name for path in (tmp_path / "best").iterdir())
     assert names == ["config.json", "extra-2", "model.weights.h5"]
     assert not list(tmp_path.glob(".best*"))
+    (tmp_path / "best").rename(tmp_path / ".best.old")  # killed between the renames
+    with pytest.raises(FileNotFoundError):
+        replace_checkpoint(tiny, tmp_path / "best", {"step": 3}, [tmp_path / "nowhere"])
+    assert zoo.load_checkpoint(tmp_path / "best")[1]["step"] == 2
 
 
 def test_run_without_checkpoints_cannot_be_averaged(tmp_path):

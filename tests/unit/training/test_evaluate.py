@@ -1,5 +1,6 @@
 """Translating and scoring with a fake model, and with a checkpoint on disk."""
 
+import math
 import types
 from types import SimpleNamespace
 
@@ -116,7 +117,10 @@ def test_unequal_files_are_refused(checkpoint):
     [
         ({"beam_size": 0}, "beam_size is out of range; expected an integer >= 1. Received 0"),
         ({"batch_size": 0}, "batch_size is out of range"),
-        ({"output": "/nowhere/at/all"}, "/nowhere/at/all: its directory is missing"),
+        ({"output": "/nowhere/at/all"}, "/nowhere/at/all: is a directory, or lies in none"),
+        ({"output": "/"}, "/: is a directory, or lies in none"),
+        ({"length_penalty": -1.0}, "length_penalty is out of range"),
+        ({"length_penalty": math.nan}, "length_penalty is out of range"),
         ({"tokenize": "none of them"}, "tokenize is unknown"),
     ],
     ids=lambda item: str(item)[:12],

@@ -1,8 +1,11 @@
 """The command line: what it lists, and one clear line for each mistake."""
 
+import itertools
+import json
 import re
 import sys
 
+import numpy as np
 import pytest
 
 from training.__main__ import main
@@ -114,14 +117,24 @@ def test_run_goes_on_elsewhere_and_longer(capsys, tmp_path, monkeypatch):
     run.start(load_recipe("luong_tiny", ["train.steps=50"]), tmp_path)
     monkeypatch.setattr("training.train.train", lambda *a, **options: given.append((a, options)))
     (tmp_path / "moved").mkdir()
-    assert main(["resume", str(run.path), "--data", str(tmp_path / "moved"), "--steps", "70"]) == 0
+    arguments = ["resume", str(run.path), "--data", str(tmp_path / "moved"), "--steps", "70"]
+    assert "moved/train.source: file is missing" in _error(capsys, *arguments)
+    assert run.load()[1] == tmp_path  # a wrong directory is not kept
+    for part, side in itertools.product(("train", "valid"), ("source", "target")):
+        (tmp_path / "moved" / f"{part}.{side}").touch()
+    assert main(arguments) == 0
     [((recipe, data, path), options)] = given
     assert (recipe.train.steps, data, path) == (70, tmp_path / "moved", run.path)
     assert options == {"resume": True}
     assert run.load() == (recipe, tmp_path / "moved")  # and so it stays
-    assert "expected 70 or more. Received 60" in _error(capsys, "resume", run.path, "--steps", "60")
     assert main(["resume", str(run.path)]) == 0
     assert given[-1][0] == given[0][0]
+    header = {"format_version": 1, "progress": {"step": 65}}
+    run.state.parent.mkdir()
+    np.savez(run.state, header=np.array(json.dumps(header)))
+    assert "expected 65 or more" in _error(capsys, "resume", run.path, "--steps", "64")
+    assert main(["resume", str(run.path), "--steps", "66"]) == 0  # 70 was a mistake
+    assert given[-1][0][0].train.steps == 66
 
 
 def test_cosine_ends_where_it_ends(capsys, tmp_path):

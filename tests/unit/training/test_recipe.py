@@ -62,8 +62,10 @@ def test_unknown_key_gets_a_suggestion(recipe_file):
 
 def test_all_problems_are_reported_at_once(recipe_file):
     path = recipe_file(MINIMAL + "seed = true\nmonitor = 'blue'\nclip_norm = -1\n[nonsense]\n")
-    message = _message(path, ["vocabulary.size=2.5"])
-    assert ": 5 problems:" in message
+    message = _message(path, ["vocabulary.size=2.5", "train.optimizer={name = 'muon'}"])
+    assert ": 6 problems:" in message
+    assert "train.optimizer has the wrong type" in message
+    assert "Received {'name': 'muon'}. Change train.optimizer." in message
     assert "unknown key nonsense" in message
     assert "train.seed has the wrong type; expected an integer >= 0 and < 2147483648" in message
     assert 'train.monitor is not a known value; expected one of "bleu", "loss"' in message

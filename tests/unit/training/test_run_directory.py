@@ -4,13 +4,22 @@ from pathlib import Path
 
 import pytest
 
-from training.recipe import ConfigError, load_recipe
-from training.run_directory import RunDirectory, TrainingText, pick_examples, some_of_each
+from training.recipe import ConfigError, CorpusRecipe, load_recipe
+from training.run_directory import (
+    RunDirectory,
+    TrainingText,
+    missing_files,
+    pick_examples,
+    read_pairs,
+    some_of_each,
+)
 from training.train import train
 
 
 def test_run_directory_gives_back_what_it_was_started_with(tmp_path):
     run, recipe = RunDirectory(tmp_path / "run"), load_recipe("luong_tiny", ["train.steps=5"])
+    run.path.mkdir()
+    run.lock.touch()  # all that a full disk had room for
     run.start(recipe, tmp_path)
     assert run.load() == (recipe, Path(tmp_path))
     run.log.write_text("step\n")
@@ -88,6 +97,22 @@ def test_as_many_pairs_are_taken_of_each_set(count, expected):
     sources, targets = some_of_each(sets, count)
     assert sources == expected
     assert targets == [text.upper() for text in expected]
+
+
+def test_set_without_a_pair_is_refused(tmp_path):
+    (tmp_path / "app.po").write_text('msgid "yes"\nmsgstr ""\n')
+    with pytest.raises(ValueError, match=r"app\.po: no pair to score; expected at least one"):
+        read_pairs([CorpusRecipe(source="app.po")], tmp_path)
+
+
+def test_phrasebook_written_half_is_written_again(tmp_path):
+    recipe = load_recipe("phrasebook")
+    TrainingText(recipe, tmp_path, lambda _: None)
+    assert missing_files(recipe, tmp_path) == []
+    (tmp_path / "valid.ko").unlink()
+    assert missing_files(recipe, tmp_path) == [tmp_path / "valid.ko"]
+    TrainingText(recipe, tmp_path, lambda _: None)
+    assert missing_files(recipe, tmp_path) == []
 
 
 def test_directory_without_a_run_cannot_be_resumed(tmp_path):

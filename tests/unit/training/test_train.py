@@ -230,7 +230,8 @@ def test_scored_pairs_that_are_learnt_are_told(tmp_path):
     text = TrainingText(load_recipe("luong_tiny", changes), tmp_path, said.append)
     tokenizers = text.tokenizers(run)
     limits = SimpleNamespace(max_source_length=99, max_target_length=99)
-    text.encode(run, tokenizers, limits, [pairs[3], pairs[5], pairs[3], ("line 3 of 9", "new")])
+    spaced = (f" {pairs[5][0]}", pairs[5][1].replace(" ", "  "))  # as a corpus it is cleaned
+    text.encode(run, tokenizers, limits, [pairs[3], spaced, pairs[3], ("line 3 of 9", "new")])
     [warning] = [line for line in map(str, said) if "Warning" in line]
     assert "2 of 3 different validation and test pairs are training pairs" in warning
     said.clear()
@@ -288,6 +289,18 @@ def test_final_is_the_better_of_best_and_average(tmp_path, monkeypatch, best, av
     assert (run.final / "tokenizer.model").read_bytes() == b"model"
 
 
+def test_a_table_of_positions_is_as_long_as_the_one_it_starts_from(tmp_path):
+    sizes = {"positions": "learned", "width": 8, "num_heads": 2, "feedforward_width": 8}
+    sizes |= {"encoder_layers": 1, "decoder_layers": 1, "max_source_length": 16}
+    model = zoo.build("transformer_tiny", vocabulary_size=20, **sizes)
+    zoo.save_checkpoint(model, tmp_path, {})
+    recipe = load_recipe("transformer_tiny", [f"model.start_from={tmp_path}"])
+    longer = zoo.build("transformer_tiny", vocabulary_size=20, **sizes | {"max_source_length": 17})
+    with pytest.raises(ConfigError, match=r"another shape.* to be \(17, 8\).*Received \(16, 8\)"):
+        take_weights(longer, recipe)
+    take_weights(zoo.build("transformer_tiny", vocabulary_size=20, **sizes, dropout=0.5), recipe)
+
+
 def _checkpoint(directory, **changes):
     """A checkpoint of the recipe below, with a tokenizer of its own; returns the model."""
     lines = [f"line {n} of {n * n} words" for n in range(400)]
@@ -315,13 +328,20 @@ def test_training_can_start_from_a_checkpoint(tmp_path):
     assert tokenizers[0].vocabulary_size == 300
     copied = (run.tokenizer / "tokenizer.model").read_bytes()
     assert copied == (start / "tokenizer.model").read_bytes()
+    (run.tokenizer / "tokenizer.model").write_bytes(b"of what lay there before the first update")
+    TrainingText(recipe, tmp_path, lambda _: None).tokenizers(run)
+    assert (run.tokenizer / "tokenizer.model").read_bytes() == copied
     model = build_model(recipe, tokenizers)
     take_weights(model, recipe)
     for ours, other in zip(model.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, other)
     wide = load_recipe("luong_tiny", [*changes, "model.overrides.units=8"])
-    with pytest.raises(ConfigError, match=r"start_from is of another shape.* to be \(4, 32\)"):
+    with pytest.raises(ConfigError, match=r"of another model; expected units 6. Received units 8"):
         take_weights(build_model(wide, tokenizers), wide)
+    window = ["model.overrides.units=6", "model.overrides.window=local_m"]
+    alike = load_recipe("luong_tiny", [*changes, *window])
+    with pytest.raises(ConfigError, match=r"expected window global. Received window local_m"):
+        take_weights(build_model(alike, tokenizers), alike)
     wrong = load_recipe("luong_tiny", [f"model.start_from={tmp_path}"])
     with pytest.raises(ConfigError, match=r"start_from is no checkpoint"):
         check_model(wrong)
