@@ -29,11 +29,20 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_USER_ERROR
     except KeyboardInterrupt:
-        trains = options.command in (_train, _resume)
-        remedy = "; `python -m training resume RUN` goes on" if trains else ""
-        print(f"interrupted{remedy}", file=sys.stderr)
+        print(f"interrupted{_remedy(options)}", file=sys.stderr)
         return 130
     return 0
+
+
+def _remedy(options) -> str:
+    """What becomes of the work of an interrupted command."""
+    if options.command in (_train, _resume):
+        return "; `python -m training resume RUN` goes on"
+    if options.command is _back_translate:
+        from training.back_translation import partial_file
+
+        return f"; the pairs made so far are in {partial_file(options.output)}"
+    return ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -215,16 +224,16 @@ def _back_translate(options) -> None:
 
         return translate
 
-    pairs, dropped = back_translate(
+    blocks = back_translate(
         read_lines(options.text),
         opened(options.bundle),
         again=opened(options.check) if options.check else None,
         least_chrf=least,
         held_out=[line for path in options.without for line in read_lines(path)],
     )
-    write_pairs(options.output, pairs)
+    pairs, dropped = write_pairs(options.output, blocks)
     counts = ", ".join(f"{count:,} {reason}" for reason, count in sorted(dropped.items()))
-    print(f"{len(pairs):,} pairs in {options.output}" + (f" (dropped: {counts})" if counts else ""))
+    print(f"{pairs:,} pairs in {options.output}" + (f" (dropped: {counts})" if counts else ""))
 
 
 def _recipes(options) -> None:

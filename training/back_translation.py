@@ -5,14 +5,17 @@ the targets, which people wrote; what it makes up can be left out by translating
 more and asking how much of the text comes back.
 """
 
+import itertools
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from training.cleaning import Filters
-from training.state import write_bytes
 
 LEAST_CHRF = 40.0
+BLOCK = 20_000  # texts: minutes of work, which an interruption costs at most
+
+Made = tuple[list[tuple[str, str]], Counter]
 
 
 def back_translate(
@@ -22,7 +25,7 @@ def back_translate(
     again: Callable[[list[str]], Sequence[str]] | None = None,
     least_chrf: float = LEAST_CHRF,
     held_out: Iterable[str] = (),
-) -> tuple[list[tuple[str, str]], Counter]:
+) -> Iterator[Made]:
     """Makes a pair of each text whose translation can be trusted.
 
     Args:
@@ -36,70 +39,101 @@ def back_translate(
         held_out: sentences that must not be learnt, such as the targets of a test set.
 
     Returns:
-        `(pairs, dropped)`: a list of (translation, text), in the texts' order, and the number of
-        texts dropped by reason.
+        An iterator over `(pairs, dropped)`, one for each `BLOCK` texts: a list of (translation,
+        text), in the texts' order, and the number of texts dropped by reason.
 
     Raises:
         ValueError: `least_chrf` is out of range.
     """
-    from sacrebleu.metrics import CHRF
-
     if not 0 <= least_chrf <= 100:
         raise ValueError(
             "back_translate: least_chrf is out of range; expected 0 to 100. "
             f"Received {least_chrf}. Use {LEAST_CHRF:g}."
         )
-    normalize, dropped = Filters().normalize, Counter()
+    normalize = Filters().normalize
     reasons = {"": "empty", **{normalize(text): "held out" for text in held_out}}
-    new = []
-    for text in map(normalize, texts):
-        if text in reasons:
-            dropped[reasons[text]] += 1
-        else:
-            new.append(text)
-            reasons[text] = "repeated"
-    pairs = []
-    for pair in zip(map(normalize, translate(new)), new, strict=True):
-        if pair[0] and pair[0] != pair[1]:
-            pairs.append(pair)
-        else:
-            dropped["not translated"] += 1
-    if again is None:
-        return pairs, dropped
-    metric, proven = CHRF(), []
-    back = again([translation for translation, _ in pairs])
-    for pair, other in zip(pairs, back, strict=True):
-        if metric.sentence_score(other, [pair[1]]).score >= least_chrf:
-            proven.append(pair)
-        else:
-            dropped["lost on the way back"] += 1
-    return proven, dropped
+    return _blocks(map(normalize, texts), reasons, translate, again, least_chrf)
 
 
-def write_pairs(path: str | Path, pairs: Iterable[tuple[str, str]]) -> None:
-    """Writes a TSV corpus, source and target, atomically.
+def _blocks(texts, reasons, translate, again, least_chrf) -> Iterator[Made]:
+    """`reasons` says why a text is not to be learnt; each one seen joins it."""
+    while block := list(itertools.islice(texts, BLOCK)):
+        new, dropped = [], Counter()
+        for text in block:
+            if text in reasons:
+                dropped[reasons[text]] += 1
+            else:
+                new.append(text)
+                reasons[text] = "repeated"
+        found = zip(map(Filters().normalize, translate(new)), new, strict=True)
+        pairs = [pair for pair in found if pair[0] and pair[0] != pair[1]]
+        dropped["not translated"] += len(new) - len(pairs)
+        if again:
+            proven = _proven(pairs, again([translation for translation, _ in pairs]), least_chrf)
+            dropped["lost on the way back"] += len(pairs) - len(proven)
+            pairs = proven
+        yield pairs, +dropped  # without the reasons that none was dropped for
+
+
+def _proven(pairs, returned, least_chrf):
+    """The pairs of whose text enough has returned."""
+    from sacrebleu.metrics import CHRF
+
+    metric = CHRF()
+    return [
+        pair
+        for pair, text in zip(pairs, returned, strict=True)
+        if metric.sentence_score(text, [pair[1]]).score >= least_chrf
+    ]
+
+
+def partial_file(path: str | Path) -> Path:
+    """Where `write_pairs` keeps what is done so far."""
+    return Path(f"{path}.partial")
+
+
+def write_pairs(path: str | Path, blocks: Iterable[Made]) -> tuple[int, Counter]:
+    """Writes a TSV corpus, source and target, block by block.
+
+    Until all of it is there it is called `PATH.partial`; what an interruption leaves is a corpus,
+    too.
+
+    Args:
+        path: a new file.
+        blocks: what `back_translate` returns.
+
+    Returns:
+        The number of pairs, and of texts dropped by reason.
 
     Raises:
         ValueError: as `check_new`.
         OSError: it cannot be written there.
     """
     check_new(path)
-    text = "".join(f"{source}\t{target}\n" for source, target in pairs)
-    write_bytes(Path(path), text.encode())
+    partial, count, dropped = partial_file(path), 0, Counter()
+    with partial.open("w", encoding="utf-8", newline="\n") as file:
+        for pairs, reasons in blocks:
+            file.writelines(f"{source}\t{target}\n" for source, target in pairs)
+            file.flush()
+            count += len(pairs)
+            dropped += reasons
+    partial.rename(path)
+    return count, dropped
 
 
 def check_new(path: str | Path) -> None:
-    """Makes sure that a file can be written, which may be hours later.
+    """Makes sure that a corpus can be written, which may be hours later.
 
     Raises:
-        ValueError: there is such a file: none of somebody's is overwritten.
+        ValueError: there is such a file, or part of one: none of somebody's is overwritten.
         OSError: nothing can be written there.
     """
-    path = Path(path)
-    if path.exists():
-        raise ValueError(
-            f"{path}: exists already; expected a new file. Name another, or delete it."
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    path.unlink()
+    for taken in (Path(path), partial_file(path)):
+        if taken.exists():
+            raise ValueError(
+                f"{taken}: exists already; expected a new file. Name another, or move this one."
+            )
+    partial = partial_file(path)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial.touch()
+    partial.unlink()

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 import serving.translator
+from training import back_translation
 from training.__main__ import main
-from training.back_translation import back_translate, write_pairs
+from training.back_translation import back_translate, check_new, write_pairs
 from training.readers import read_tsv
 
 ENGLISH = ["the cat  sleeps", "the dog runs home", "", "the cat sleeps", "a test", "OK", "we read"]
@@ -25,31 +26,51 @@ def _translate(texts):
 
 
 def test_each_text_becomes_a_pair_once():
-    pairs, dropped = back_translate(ENGLISH, _translate, held_out=["a  test"])
+    [(pairs, dropped)] = back_translate(ENGLISH, _translate, held_out=["a  test"])
     assert pairs == [("고양이가 잔다", "the cat sleeps"), ("개가 달린다", "the dog runs home")]
     assert dropped == Counter({"not translated": 2, "empty": 1, "repeated": 1, "held out": 1})
 
 
 def test_pairs_of_which_too_little_comes_back_are_dropped():
     options = {"again": lambda texts: [BACK[text] for text in texts], "held_out": ["a test"]}
-    pairs, dropped = back_translate(ENGLISH, _translate, **options)
+
+    def made(**more):
+        [block] = back_translate(ENGLISH, _translate, **options, **more)
+        return block
+
+    pairs, dropped = made()
     assert pairs == [("고양이가 잔다", "the cat sleeps")]
     assert dropped["lost on the way back"] == 1
-    assert len(back_translate(ENGLISH, _translate, least_chrf=0, **options)[0]) == 2
-    assert len(back_translate(ENGLISH, _translate, least_chrf=99, **options)[0]) == 0
+    assert len(made(least_chrf=0)[0]) == 2
+    assert len(made(least_chrf=99)[0]) == 0
     with pytest.raises(ValueError, match=r"least_chrf is out of range.* Received 101"):
         back_translate(ENGLISH, _translate, least_chrf=101, **options)
 
 
+def test_blocks_know_of_each_other(monkeypatch):
+    monkeypatch.setattr(back_translation, "BLOCK", 2)
+    blocks = list(back_translate(ENGLISH, _translate, held_out=["a test"]))
+    assert [len(pairs) for pairs, _ in blocks] == [2, 0, 0, 0]
+    assert blocks[1][1] == Counter({"empty": 1, "repeated": 1})
+
+
 def test_written_pairs_are_a_corpus(tmp_path):
     path = tmp_path / "new" / "pairs.tsv"
-    write_pairs(path, [("고양이", "cat"), ('"개"', "dog")])
+    blocks = [([("고양이", "cat")], Counter(a=1)), ([('"개"', "dog")], Counter(a=2, b=1))]
+    assert write_pairs(path, blocks) == (2, Counter(a=3, b=1))
     assert [(p.source, p.target) for p in read_tsv(path, 1, 2, False)] == [
         ("고양이", "cat"),
         ('"개"', "dog"),
     ]
     with pytest.raises(ValueError, match="exists already; expected a new file"):
         write_pairs(path, [])
+    assert [file.name for file in path.parent.iterdir()] == ["pairs.tsv"]
+
+
+def test_file_in_the_place_of_the_directory_shows_before_any_work(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        check_new(tmp_path / "file" / "pairs.tsv")
 
 
 @pytest.fixture
@@ -85,3 +106,22 @@ def test_command_says_what_became_of_the_text(tmp_path, bundles, capsys):
     assert "3 not translated" in printed  # one of them was cut
     assert main(arguments) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_what_was_made_before_an_interruption_is_kept(tmp_path, capsys, monkeypatch):
+    def translate(texts):
+        if texts == ["stop"]:
+            raise KeyboardInterrupt
+        return [SimpleNamespace(text=KOREAN[text], truncated=False) for text in texts]
+
+    model = SimpleNamespace(translate=translate)
+    monkeypatch.setattr(serving.translator.Translator, "load", lambda _: model)
+    monkeypatch.setattr(back_translation, "BLOCK", 1)
+    (tmp_path / "text.en").write_text("the cat sleeps\nstop\n")
+    arguments = ["back-translate", str(tmp_path / "text.en"), "en-ko", str(tmp_path / "pairs.tsv")]
+    assert main(arguments) == 130
+    partial = tmp_path / "pairs.tsv.partial"
+    assert f"the pairs made so far are in {partial}" in capsys.readouterr().err
+    assert main(arguments) == 2
+    assert "pairs.tsv.partial: exists already" in capsys.readouterr().err
+    assert partial.read_text(encoding="utf-8") == "고양이가 잔다\tthe cat sleeps\n"
