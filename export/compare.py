@@ -64,7 +64,7 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
 
 
 def main(arguments=None):
-    """Runs the command; its status is 1 when a sentence differs by more than a tie."""
+    """Runs the command; its status is 1 when anything is out of tolerance."""
     parser = argparse.ArgumentParser(prog="python -m export.compare", description=__doc__)
     parser.add_argument("checkpoint", type=Path)
     parser.add_argument("bundle", type=Path)
@@ -100,7 +100,10 @@ def main(arguments=None):
                     f"    {kind}: line {entry['row']}, hypothesis {entry['hypothesis']}, "
                     f"score {entry['score_difference']:+.2e}: {texts[entry['row'] - 1][:60]}"
                 )
-    return int(any(item.different for item in comparisons))
+    problems = [problem for item in comparisons for problem in item.problems()]
+    for problem in problems:
+        print(f"export.compare: {problem}", file=sys.stderr)
+    return int(bool(problems))
 
 
 if __name__ == "__main__":

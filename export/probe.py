@@ -113,7 +113,9 @@ class KerasProbe:
         found = {STATE + name: ops.convert_to_numpy(value) for name, value in state.items()}
         names, logs = list(state), {LOGITS: [], ATTENTION: []}
         for tokens in np.transpose(np.asarray(target_ids, "int32")):
-            logits, state, looked = self._decode_step(names)(tokens, *map(state.get, names))
+            logits, changed, looked = self._decode_step(names)(tokens, *map(state.get, names))
+            changed = {name: changed[name] for name in names if not name.startswith("memory")}
+            state = {**state, **changed}  # memory stays, whether it comes back or not
             logs[LOGITS].append(ops.convert_to_numpy(logits))
             if self._model.has_attention:
                 logs[ATTENTION].append(ops.convert_to_numpy(looked))

@@ -11,6 +11,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from export.rewrites.inferred_shapes import inferred_shapes
 from export.rewrites.scopes import drop_unused, graphs
 
 MICROSOFT = "com.microsoft"
@@ -95,6 +96,7 @@ class _Weights:
         """Part of a matrix that only products read: columns, or rows that are transposed."""
         every = list(graphs(self._model.graph))
         nodes = [node for graph in every for node in graph.node]
+        shapes = inferred_shapes(self._model)
         returned = {value.name for graph in every for value in graph.output}
 
         def only_weight(name):
@@ -106,6 +108,8 @@ class _Weights:
             if node.op_type == "MatMul":
                 self.summed.add(self.transposed.get(node.input[1], node.input[1]))
             if node.op_type != "Gather" or not self.is_matrix(node.input[0]):
+                continue
+            if len(shapes.get(node.output[0], ())) != 2:  # indices that are no list
                 continue
             name, axis = node.output[0], _axis(node)
             readers = [reader for reader in nodes if name in reader.input]
@@ -244,15 +248,15 @@ def _absorb_biases(graph, weights):
     for node in graph.node:
         product = next((products[name] for name in node.input if name in products), None)
         vector = next((name for name in node.input if name in weights.constants), None)
+        scale = weights.constants.get(product.input[2]) if product else None  # None of a selection
         fits = (
             node.op_type == "Add"
-            and product is not None
+            and scale is not None
             and vector is not None
             and len(readers[product.output[0]]) == 1
             and product.output[0] not in returned
             and len(weights.constants[vector].dims) == 1
-            and list(weights.constants[vector].dims)
-            == list(weights.constants[product.input[2]].dims)
+            and list(weights.constants[vector].dims) == list(scale.dims)
         )
         if fits:
             product.input.extend(["", vector])

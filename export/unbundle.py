@@ -26,7 +26,8 @@ from serving.tokenizer import load_tokenizers, tokenizer_files
 from serving.verify import GOLDEN_NAME, MOST_DRIFT, SCORE_TOLERANCE, golden_drift
 
 _FIRST = 0x5F800000  # bits of 2**64, the first number: no constant of a graph is as large
-_KEPT = ("preset", "licence", "training_data", "author")  # of what a bundle says about its model
+# Of what a bundle says about its model.
+_KEPT = ("preset", "tokenize", "licence", "training_data", "author")
 
 
 def recover_checkpoint(bundle, directory, report=print):

@@ -45,6 +45,13 @@ class ModelConfig:
                 )
             if field.type in (bool, "bool") and type(value) is not bool:
                 found.append(f"{field.name} must be true or false. Received {value!r}.")
+        for side in ("source", "target"):
+            size = getattr(self, f"{side}_vocabulary_size")
+            if type(size) is int and 1 <= size < 4:
+                found.append(
+                    f"{side}_vocabulary_size must be at least 4, for so many ids are special. "
+                    f"Received {size}."
+                )
         if not 0.0 <= self.dropout < 1.0:
             found.append(f"dropout must lie in [0, 1). Received {self.dropout}.")
         return found
@@ -109,7 +116,13 @@ class LuongConfig(ModelConfig):
 
     def problems(self):
         found = super().problems() + self._choice("cell", CELLS)
-        return found + self._choice("score", SCORES) + self._choice("window", WINDOWS)
+        found += self._choice("score", SCORES) + self._choice("window", WINDOWS)
+        if self.score == "dot" and self.bidirectional:
+            found.append(
+                'score "dot" needs keys as wide as queries, and two directions make them twice as '
+                'wide. Set bidirectional to false, or use score "general".'
+            )
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ and `state` a dict of tensors, batch first. The name of an entry says what it is
   hypothesis descends from.
 - All others have a row for each hypothesis, change from step to step, and follow their hypothesis.
 
+The names in `RESERVED` are the search's own.
+
 Sentences that are done leave the batch, so `decode_step` sees fewer rows as the search goes on.
 """
 
@@ -21,6 +23,7 @@ from zoo import backend
 from zoo.constraints import IMPOSSIBLE, Constraints
 from zoo.shrinking_loop import shrinking_loop
 
+RESERVED = {"token", "limit", "norm", "row", "done", "live", "best", "taken", "ancestry"}
 _ALIVE = -5e8  # any score above belongs to a hypothesis that can still be chosen
 _UNSEEN = 1e-6  # least attention that counts, so that its logarithm is finite
 
@@ -67,7 +70,17 @@ def length_limits(source_ids, max_length, ceiling, pad_id=0):
 
 
 def _split_state(state):
-    """The entries that follow their hypothesis, the caches, and the memory."""
+    """The entries that follow their hypothesis, the caches, and the memory.
+
+    Raises:
+        ValueError: an entry has a name of the search's own.
+    """
+    taken = sorted(RESERVED & state.keys())
+    if taken:
+        raise ValueError(
+            f"The state of decode_step has entries of the search's own names; expected others than "
+            f"{', '.join(sorted(RESERVED))}. Received {', '.join(taken)}. Rename them."
+        )
     memory = {name: value for name, value in state.items() if name.startswith("memory")}
     caches = {name: value for name, value in state.items() if name.startswith("cache")}
     others = {name: state[name] for name in state if name not in memory and name not in caches}

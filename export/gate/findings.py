@@ -74,8 +74,10 @@ def counted(artefact, precision, compared, total, problems, detail=""):
         problems: a sentence for each that is wrong.
         detail: what to say instead of the count.
     """
+    if not total:
+        problems = [f"{artefact}: {compared}: nothing was compared; expected one or more."]
     detail = detail or f"{total - len(problems)} of {total} equal"
-    verdict = FAILED if problems or not total else OK
+    verdict = FAILED if problems else OK
     return Finding(
         artefact, precision, compared, verdict, detail=detail, problem="\n".join(problems)
     )

@@ -6,11 +6,12 @@ and turning the result.
 
 from onnx import helper
 
+from export.rewrites.inferred_shapes import inferred_shapes
 from export.rewrites.scopes import graphs
 
 
 def gather_rows(model):
-    """Rewrites every Gather of columns of a constant matrix, in place; returns the model.
+    """Rewrites every Gather of a list of columns of a constant matrix, in place; returns the model.
 
     The matrix stays as it is and gets a Transpose, which onnxruntime computes when it loads the
     file: so the weights may still be shared with another file.
@@ -21,16 +22,31 @@ def gather_rows(model):
         for tensor in graph.initializer
         if len(tensor.dims) == 2
     }
+    columns = [
+        node.output[0]
+        for graph in graphs(model.graph)
+        for node in graph.node
+        if _is_column_gather(node, matrices)
+    ]
+    if not columns:
+        return model
+    shapes = inferred_shapes(model)
+    # The columns of a list make a matrix again; those of a table of indices do not.
+    matrix_columns = {name for name in columns if len(shapes.get(name, ())) == 2}
     for graph in graphs(model.graph):
-        nodes = [new for node in graph.node for new in _replace(node, matrices)]
+        nodes = [new for node in graph.node for new in _replace(node, matrix_columns)]
         del graph.node[:]
         graph.node.extend(nodes)
     return model
 
 
-def _replace(node, matrices):
+def _is_column_gather(node, matrices):
     is_column = any(attribute.name == "axis" and attribute.i == 1 for attribute in node.attribute)
-    if node.op_type != "Gather" or not is_column or node.input[0] not in matrices:
+    return node.op_type == "Gather" and is_column and node.input[0] in matrices
+
+
+def _replace(node, columns):
+    if node.op_type != "Gather" or node.output[0] not in columns:
         return [node]
     matrix, indices = node.input
     turned, rows = (f"{node.output[0]}_{part}" for part in ("matrix", "rows"))

@@ -116,6 +116,11 @@ class LuongAttention(Attention):
     def project_keys(self, memory):
         if self.score == "dot":
             return memory
+        if not self.built:
+            raise ValueError(
+                f'LuongAttention(score="{self.score}"): project_keys needs weights as wide as the '
+                "query. Call the layer first, or layer.build(query_shape, value_shape)."
+            )
         if self.score == "location":
             last = self.max_source_length - 1
             places = ops.minimum(ops.arange(ops.shape(memory)[1], dtype="int32"), last)
@@ -154,6 +159,11 @@ class LuongAttention(Attention):
             real = ops.max(ops.sum(ops.cast(attention_mask, "float32"), axis=-1), axis=1)
             real = ops.expand_dims(real, -1)
         if self.window == "local_m":
+            if positions is None:
+                raise ValueError(
+                    'LuongAttention(window="local_m"): query_positions is missing; expected the '
+                    "number of each query's token, for the window lies around it. Pass it to step."
+                )
             centers = ops.minimum(ops.cast(positions, "float32"), ops.maximum(real - 1.0, 0.0))
             window = masks.window_mask(length, centers, self.window_size)
             return masks.both(attention_mask, window), None

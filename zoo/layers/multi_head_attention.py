@@ -72,7 +72,7 @@ class MultiHeadAttention(keras.layers.Layer):
 
     def _attend(self, query, key, value, attention_mask, training, scale=1.0):
         if attention_mask is not None:
-            attention_mask = ops.expand_dims(attention_mask, 1)  # the same mask for every head
+            attention_mask = ops.expand_dims(attention_mask, -3)  # the same mask for every head
         context, weights = dot_product_attention(
             query,
             key,

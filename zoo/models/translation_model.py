@@ -140,7 +140,8 @@ class TranslationModel(keras.Model):
 
         Raises:
             ValueError: naming every argument that is wrong: a shape, a source without tokens or
-                longer than `config.max_source_length`, `num_hypotheses` above `beam_size`, an
+                longer than `config.max_source_length`, an id that is not in the vocabulary,
+                `num_hypotheses` above `beam_size`, an
                 option that the family lacks or that is out of range.
         """
         source_ids = np.asarray(source_ids, "int32")
@@ -188,6 +189,13 @@ class TranslationModel(keras.Model):
                 f"prefix_ids has the wrong shape; expected ({rows}, P) or (1, P). Received "
                 f"{prefix_ids.shape}. Pad short prefixes with 0."
             )
+        for name, ids in (("source", source_ids), ("prefix", prefix_ids)):
+            size = getattr(self.config, f"{'target' if name == 'prefix' else name}_vocabulary_size")
+            if ids.size and not 0 <= np.min(ids) <= np.max(ids) < size:
+                problems.append(
+                    f"{name}_ids is out of range; expected ids from 0 to {size - 1}. Received "
+                    f"{np.min(ids)} to {np.max(ids)}. Encode with the model's tokenizer."
+                )
         problems += self._option_problems(options)
         if not 1 <= num_hypotheses <= beam_size:
             problems.append(

@@ -39,13 +39,16 @@ def test_columns_become_rows(dtype):
 
 
 @pytest.mark.parametrize(
-    ("body", "inputs"),
+    ("body", "inputs", "output"),
     [
-        ("y = Gather (w, i)", "int32[c] i"),
-        ("y = Gather <axis = 1> (x, i)", "float[6, 9] x, int32[c] i"),
+        ("y = Gather (w, i)", "int32[c] i", "float[c, 9] y"),
+        ("y = Gather <axis = 1> (x, i)", "float[6, 9] x, int32[c] i", "float[6, c] y"),
+        # A bias by distance: a row for each head, and a table of distances.
+        ("y = Gather <axis = 1> (w, i)", "int32[t, s] i", "float[6, t, s] y"),
+        ("y = Gather <axis = 1> (w, i)", "int32 i", "float[6] y"),
     ],
 )
-def test_other_gathers_stay(body, inputs):
-    model = make_model(body, inputs)
+def test_other_gathers_stay(body, inputs, output):
+    model = make_model(body, inputs, output=output)
     before = model.SerializeToString()
     assert gather_rows(model).SerializeToString() == before

@@ -280,6 +280,23 @@ def test_selected_columns_stay_int8_in_their_product(select, shape):
     assert constants(small, TensorProto.FLOAT) == [[12]]
 
 
+def test_constant_bias_of_selected_columns_stays_a_sum():
+    body = "part = Gather <axis = 1> (w, i) p = MatMul (x, part) y = Add (p, bias)"
+    model = make_model("float[b, 16] x, int32[4] i", "float[b, 4] y", body, w=(16, 12), bias=4)
+    small = quantized(model, x=X, i=COLUMNS)
+    assert ops(small)["DynamicQuantizeMatMul"] == 1
+    assert ops(small)["Add"] == 1
+
+
+def test_rows_by_a_table_of_indices_stay_float_in_their_product():
+    """A vector for each distance (Shaw et al. 2018): the transposed product has three axes."""
+    body = "rows = Gather (w, i) part = Transpose <perm = [0, 2, 1]> (rows) y = MatMul (z, part)"
+    inputs = "float[t, b, 16] z, int32[t, s] i"
+    model = make_model(inputs, "float[t, b, s] y", body, w=(12, 16))
+    small = quantized(model, z=np.stack([X, X]), i=COLUMNS.reshape(2, 2))
+    assert ops(small)["MatMul"] == 1
+
+
 def test_selected_columns_reach_a_nested_product():
     body = """
         part = Gather <axis = 1> (w, i)

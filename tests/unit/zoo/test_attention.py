@@ -250,3 +250,14 @@ def test_wrong_arguments_are_named():
         LuongAttention("cosine", "local", window_size=0)
     with pytest.raises(ValueError, match="query width 4 and key width 6 differ"):
         LuongAttention("dot")(np.ones((1, 2, 4)), np.ones((1, 3, 6)))
+
+
+def test_luong_says_what_it_lacks():
+    memory = ops.ones((2, 9, 6))
+    for score in ("general", "concat", "location"):
+        with pytest.raises(ValueError, match=r"Call the layer first, or layer\.build"):
+            LuongAttention(score).project_keys(memory)
+    layer = LuongAttention(window="local_m")
+    layer.build((2, 1, 6), (2, 9, 6))
+    with pytest.raises(ValueError, match="query_positions is missing"):
+        layer.step(memory[:, 0], memory, layer.project_keys(memory))

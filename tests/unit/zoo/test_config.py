@@ -88,6 +88,20 @@ def test_transformer_refuses_what_does_not_fit(fields, problem):
     assert problem in line
 
 
+def test_dot_needs_keys_as_wide_as_queries():
+    (line,) = _problems(LuongConfig, score="dot")
+    assert "Set bidirectional to false" in line
+    LuongConfig(
+        source_vocabulary_size=9, target_vocabulary_size=9, score="dot", bidirectional=False
+    )
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_vocabulary_holds_the_special_ids(size):
+    (line,) = _problems(LuongConfig, source_vocabulary_size=size)
+    assert "source_vocabulary_size must be at least 4" in line
+
+
 @pytest.mark.parametrize("cls", [Seq2SeqConfig, BahdanauConfig])
 def test_unknown_cell_is_refused(cls):
     assert "cell is unknown" in _problems(cls, cell="rnn")[0]

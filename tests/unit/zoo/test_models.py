@@ -220,6 +220,10 @@ def test_translate_ids_names_every_problem(tiny):
     message = str(caught.value)
     assert "source_ids is too wide; expected at most max_source_length 4 columns" in message
     assert "prefix_ids has the wrong shape; expected (1, P) or (1, P)" in message
+    with pytest.raises(ValueError, match=r"source_ids is out of range; .* 0 to 10\..*-1 to 4"):
+        model.translate_ids([[4, -1]])
+    with pytest.raises(ValueError, match=r"prefix_ids is out of range.* 0 to 11\..* 12 to 12"):
+        model.translate_ids([[4, 2]], prefix_ids=[[12]])
 
 
 def test_unknown_field_gets_a_suggestion():

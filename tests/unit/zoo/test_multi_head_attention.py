@@ -77,6 +77,8 @@ def test_self_attention_matches_keras_with_a_causal_mask():
     np.testing.assert_allclose(mine, theirs(x, x, use_causal_mask=True), atol=1e-5)
     assert not np.triu(weights, 1).any()
     np.testing.assert_allclose(ours(x, x), ours(x), atol=1e-6)
+    plain = np.tril(np.ones((T, T), bool))  # (T, S), for all rows of the batch
+    np.testing.assert_allclose(ours(x, attention_mask=plain), mine, atol=1e-6)
 
 
 @pytest.mark.parametrize("rotary_length", [None, 9])

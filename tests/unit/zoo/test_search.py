@@ -4,6 +4,7 @@
 The module runs on the backend that Keras has; test_backends runs it again on the others.
 """
 
+import functools
 import itertools
 
 import keras
@@ -627,3 +628,12 @@ def test_length_limits_follow_the_rule_of_each_row():
     for max_length, expected in ((0, [16, 12, 10]), (3, [3, 3, 3]), (50, [18, 18, 18])):
         limits = search.length_limits(source, max_length, 18)
         assert ops.convert_to_numpy(limits).tolist() == expected
+
+
+@pytest.mark.parametrize("beam_size", [None, 2])
+def test_state_with_a_name_of_the_searchs_own_is_refused(beam_size):
+    options = {"limits": ops.ones((2,), "int32"), "start_id": START, "end_id": END, "pad_id": 0}
+    state = Letters(2).state() | {"token": ops.zeros((2,), "int32")}
+    run = functools.partial(search.beam, beam_size=beam_size) if beam_size else search.greedy
+    with pytest.raises(ValueError, match=r"entries of the search's own names.* Received token\."):
+        run(None, state, **options)
