@@ -2,12 +2,14 @@
 
 Each row is a recipe of `training`, which differs from its neighbours in one thing. A row is
 trained, exported (so its parity with Keras is proven) and measured, one after the other; what is
-finished is not done again, and what was interrupted goes on. The table is written anew after each.
+finished is not done again, and what was interrupted goes on. Finished rows are kept as JSON in a
+directory beside the table, which is written anew after each.
 """
 
 import dataclasses
 import json
 import statistics
+import string
 import time
 from dataclasses import dataclass, field
 
@@ -73,10 +75,9 @@ HEADER = (
     "parameters",
     "training tokens/s",
     "training minutes",
-    "cores",
     "decoding tokens/s",
+    "machine, cores",
 )
-ROW = "row.json"
 _BATCH_SIZE, _BEAM_SIZE, _ROUNDS = 32, 4, 3
 
 
@@ -118,6 +119,7 @@ def measure(run, bundle, data, recipe):
         "parameters": int(translator.manifest.about["parameters"]),
         "train_seconds": seconds,
         "cores": cores(),
+        "machine": machine.summary(),
         "train_tokens": int(store.target_lengths.sum()) * steps / batches,
         "decode_rate": _decoding_rate(translator, sources),
     }
@@ -136,6 +138,8 @@ def _decoding_rate(translator, sources):
 
 def render(rows, options):
     """The report in Markdown, from the rows that are there, in the order of `VARIANTS`."""
+    machines = sorted({row["machine"] for row in rows.values()})
+    letters = dict(zip(machines, string.ascii_uppercase, strict=False))
     cells = [
         (
             variant.name,
@@ -144,13 +148,14 @@ def render(rows, options):
             f"{row['parameters']:,}",
             f"{row['train_tokens'] / row['train_seconds']:,.0f}",
             f"{row['train_seconds'] / 60:.0f}",
-            str(row["cores"]),
             f"{row['decode_rate']:,.0f}",
+            f"{letters[row['machine']]}, {row['cores']}",
         )
         for variant in VARIANTS
         if (row := rows.get(variant.slug))
     ]
     some = next(iter(rows.values()))
+    known = ". ".join(f"{letter} is {name}" for name, letter in letters.items())
     return f"""# Variants of attention
 
 {machine.describe(f"python -m benchmarks.variants --steps {options.steps}")}
@@ -161,7 +166,7 @@ at most {options.batch_tokens:,} padded target tokens, seed {options.seed}, a jo
 nothing was tuned for a row. BLEU and chrF on `val` (1,014 sentences, which also chose the
 checkpoint), beam {_BEAM_SIZE}, {some["bleu_signature"]} and {some["chrf_signature"]}.
 Decoding: the exported bundle in float32, greedy, batch {_BATCH_SIZE}, one thread, text to text;
-parity with Keras was proven for every row.
+parity with Keras was proven for every row. Speeds compare on one machine only. {known}.
 
 {markdown_table(HEADER, cells)}
 """
@@ -174,22 +179,51 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
 
     names = wanted([variant.name for variant in VARIANTS], options)
+    finished = kept_rows(options)
     for variant in VARIANTS:
         run, recipe = options.runs / variant.slug, recipe_of(variant, options)
         check(recipe, run)
-        if variant.name in names and not (run / ROW).exists():
+        if variant.name in names and variant.slug not in finished:
             print(f"=== {variant.name}", flush=True)
             bundle = exported(trained(recipe, options.data, run), run / "bundle")
-            row = measure(run, bundle, options.data, recipe)
-            write(run / ROW, json.dumps(row, indent=1))
+            row = measure(run, bundle, options.data, recipe) | {"budget": budget(options)}
+            write(file_of(variant, options), json.dumps(row, indent=1) + "\n")
             report(options)
     report(options)
 
 
-def report(options):
-    """Writes the table of all rows that are there, whichever process made them."""
-    files = {variant.slug: options.runs / variant.slug / ROW for variant in VARIANTS}
+def file_of(variant, options):
+    """Where a finished row is kept."""
+    return options.output.with_suffix("") / f"{variant.slug}.json"
+
+
+def budget(options):
+    """What all rows of a table have in common."""
+    return {
+        name: getattr(options, name) for name in ("steps", "batch_tokens", "vocabulary", "seed")
+    }
+
+
+def kept_rows(options):
+    """Finished rows by their slug, whichever process made them.
+
+    Raises:
+        ValueError: one of them had another budget.
+    """
+    files = {variant.slug: file_of(variant, options) for variant in VARIANTS}
     rows = {slug: json.loads(file.read_text()) for slug, file in files.items() if file.exists()}
+    for name, row in rows.items():
+        if row["budget"] != budget(options):
+            raise ValueError(
+                f"{files[name]}: had another budget; expected {budget(options)}. Received "
+                f"{row['budget']}. Name another table with --output, or remove the file."
+            )
+    return rows
+
+
+def report(options):
+    """Writes the table of all rows that are there."""
+    rows = kept_rows(options)
     write(options.output, render(rows, options))
     print(f"{len(rows)} of {len(VARIANTS)} rows in {options.output}", flush=True)
 

@@ -130,13 +130,35 @@ def test_rows_are_rendered_in_the_order_of_the_variants():
     row = {
         "bleu": 31.234, "chrf": 55.0, "parameters": 2_000_000, "train_tokens": 6e5,
         "train_seconds": 120.0, "cores": 1, "decode_rate": 9876.5,
-        "bleu_signature": "b", "chrf_signature": "c",
+        "bleu_signature": "b", "chrf_signature": "c", "machine": "a slow one",
     }  # fmt: skip
-    rows = {name: row for name in ("transformer-pre-norm", "bahdanau")}
+    rows = {"transformer-pre-norm": row, "bahdanau": row | {"machine": "a fast one"}}
     text = variants.render(rows, OPTIONS)
     lines = [line for line in text.splitlines() if line.startswith("| ")]
-    assert lines[2] == "| Bahdanau | 31.23 | 55.00 | 2,000,000 | 5,000 | 2 | 1 | 9,876 |"
+    assert lines[2] == "| Bahdanau | 31.23 | 55.00 | 2,000,000 | 5,000 | 2 | 9,876 | A, 1 |"
     assert lines[3].startswith("| Transformer, pre-norm |")
+    assert lines[3].endswith("| B, 1 |")
+    assert "A is a fast one. B is a slow one." in text
+
+
+def test_finished_variants_are_not_trained_again(tmp_path, monkeypatch):
+    row = {
+        "bleu": 1.0, "chrf": 2.0, "parameters": 3, "train_tokens": 4.0, "train_seconds": 5.0,
+        "cores": 1, "decode_rate": 6.0, "bleu_signature": "b", "chrf_signature": "c",
+        "machine": "m",
+    }  # fmt: skip
+    trained = []
+    monkeypatch.setattr(variants, "trained", lambda recipe, *_: trained.append(recipe.name))
+    monkeypatch.setattr(variants, "exported", lambda *_: None)
+    monkeypatch.setattr(variants, "measure", lambda *_: dict(row))
+    options = ["--data", tmp_path, "--runs", tmp_path / "runs", "--output", tmp_path / "table.md"]
+    options = [*map(str, options), "--only", "Bahdanau"]
+    variants.main(options)
+    variants.main(options)  # as on another machine, where there are no runs
+    assert trained == ["variants_bahdanau", "variants_bahdanau-normalised"]
+    assert (tmp_path / "table.md").read_text().count("| Bahdanau") == 2
+    with pytest.raises(ValueError, match=r"had another budget.*'seed': 2.*Received.*'seed': 1"):
+        variants.main([*options, "--seed", "2"])
 
 
 def test_runs_are_started_resumed_or_left(tmp_path, monkeypatch):
