@@ -54,10 +54,12 @@ def _capture_carried(graph, loop):
 def _move_nodes(graph, position):
     """Nodes that read nothing computed inside the Loop move in front of it."""
     (body,) = bodies(graph.node[position])
-    graph.initializer.extend(body.initializer)
-    del body.initializer[:]
     varying = {value.name for value in body.input}
-    returned = {value.name for value in body.output}
+    returned = {value.name for value in body.output}  # a graph's result must be its own
+    for tensor in [tensor for tensor in body.initializer if tensor.name not in returned]:
+        graph.initializer.add().CopyFrom(tensor)
+        body.initializer.remove(tensor)
+    varying |= {tensor.name for tensor in body.initializer}
     moved, kept = [], []
     for node in body.node:
         fixed = not any(name in varying for name in node.input) and not bodies(node)

@@ -61,15 +61,17 @@ def rename_uses(graph, mapping):
 def make_names_unique(model):
     """No name is defined in two graphs of the model, so that nodes can move between them."""
     seen = set()
+    taken = set().union(*map(defined_names, graphs(model.graph)))  # in graphs to come, too
     for graph in graphs(model.graph):
         mapping = {}
         for name in sorted(defined_names(graph)):
             if name in seen:
                 suffix = 1
-                while f"{name}_{suffix}" in seen:
+                while f"{name}_{suffix}" in taken:
                     suffix += 1
                 mapping[name] = f"{name}_{suffix}"
-            seen.add(mapping.get(name, name))
+                taken.add(mapping[name])
+            seen.add(name)
         if not mapping:
             continue
         for value in graph.input:

@@ -16,11 +16,14 @@ def shorten_names(model):
     Names must be unique over all graphs.
     """
     kept = {value.name for value in (*model.graph.input, *model.graph.output)}
-    used = set(kept)
+    # The names of today are not given to others: a nested graph may have one of them still.
+    used = kept.union(*map(defined_names, graphs(model.graph)))
 
     def short(name):
         base = _NOISE.sub("", _SCOPE.sub("", name))[-40:].strip("_/") or "value"
         result, number = base, 1
+        if base == name:
+            return name
         while result in used:
             number += 1
             result = f"{base}_{number}"

@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from export.rewrites.hoist_loop_invariants import hoist_loop_invariants
+from export.rewrites.scopes import bodies
 
 FLOAT, INT, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
@@ -124,3 +125,21 @@ def test_hoist_renames_what_two_graphs_define(models):
     x = np.ones((1, 3), "float32")
     expected = run(looping_model(), x)
     np.testing.assert_allclose(run(hoist_loop_invariants(before), x), expected, rtol=1e-6)
+
+
+def test_hoist_leaves_a_constant_that_the_body_returns():
+    """A variable that the loop sets to a number: a graph cannot return a name from outside."""
+    model = looping_model()
+    loop = loop_of(model)
+    (body,) = bodies(loop)
+    body.input.append(value("k_in", FLOAT, [3]))
+    body.output.append(value("k_out", FLOAT, [3]))
+    body.initializer.append(numpy_helper.from_array(np.ones(3, "float32"), "k_out"))
+    loop.input.append("b")
+    loop.output.append("k_last")
+    model.graph.node[-1].input[1] = "k_last"
+    x = np.ones((2, 3), "float32")
+    before = run(model, x)
+    hoist_loop_invariants(model)
+    onnx.checker.check_model(model, full_check=True)
+    np.testing.assert_array_equal(run(model, x), before)

@@ -86,5 +86,15 @@ def test_lift_takes_a_table_that_the_main_graph_has_already(model):
     np.testing.assert_array_equal(run(model, True), before)
 
 
+def test_lift_leaves_a_table_that_its_branch_returns(model):
+    then_branch = list(graphs(model.graph))[-1]
+    then_branch.output[0].name = "table_then"
+    del then_branch.node[:]
+    before = run(model, True)
+    onnx.checker.check_model(lift_constants(model), full_check=True)
+    np.testing.assert_array_equal(run(model, True), before)
+    assert "table_then" in [tensor.name for tensor in then_branch.initializer]
+
+
 def graph_nodes(model):
     return [node for owner in model.graph.node for body in bodies(owner) for node in body.node]
