@@ -160,7 +160,8 @@ def render(rows, options):
 
 {machine.describe(f"python -m benchmarks.variants --steps {options.steps}")}
 
-Multi30k, English to German, raw text. Every row has the same budget: {options.steps:,} updates of
+Multi30k, English to German, raw text; {len(rows)} of {len(VARIANTS)} rows are done.
+Every row has the same budget: {options.steps:,} updates of
 at most {options.batch_tokens:,} padded target tokens, seed {options.seed}, a joint vocabulary of
 {options.vocabulary:,}, and Muon with a learning rate of {LEARNING_RATE} that falls to 0 (cosine);
 nothing was tuned for a row. BLEU and chrF on `val` (1,014 sentences, which also chose the

@@ -139,6 +139,7 @@ def test_rows_are_rendered_in_the_order_of_the_variants():
     assert lines[3].startswith("| Transformer, pre-norm |")
     assert lines[3].endswith("| B, 1 |")
     assert "A is a fast one. B is a slow one." in text
+    assert "2 of 22 rows are done" in text
 
 
 def test_finished_variants_are_not_trained_again(tmp_path, monkeypatch):
