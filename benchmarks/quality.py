@@ -130,8 +130,9 @@ To train a row, and to score it again:
     python -m training train RECIPE --data DIR --run runs/RECIPE.SEED --set train.seed=SEED
     python -m benchmarks.quality runs/RECIPE.SEED --data DIR
 
-`pretrained_ko_en` and `pretrained_en_ko` want `model.start_from=runs/RECIPE_first.SEED/best` after
-`--set` as well. Their `_first` rows were scored before all rows had the same penalty.
+A recipe with `model.start_from` goes on from the run of another row: name that run after `--set`,
+too, as `model.start_from=runs/OTHER.SEED/best`. Rows are scored with a penalty of {LENGTH_PENALTY}
+now; one that shows another was scored before.
 
 {markdown_table(HEADER, cells)}
 

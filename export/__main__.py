@@ -8,6 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
+from serving.extras import missing_package
 from serving.lines import decode_lines
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -95,11 +96,7 @@ def main(arguments=None):
 
 def report_missing(command, error):
     """Says which package a command lacks; returns its exit status."""
-    print(
-        f"{command}: {error.name} is not installed; expected the extra for exporting. "
-        'Install it, in the repository: pip install ".[export]"',
-        file=sys.stderr,
-    )
+    print(missing_package(command, error, "exporting", "export"), file=sys.stderr)
     return 2
 
 

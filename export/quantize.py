@@ -96,8 +96,8 @@ class _Weights:
         """Part of a matrix that only products read: columns, or rows that are transposed."""
         every = list(graphs(self._model.graph))
         nodes = [node for graph in every for node in graph.node]
-        shapes = inferred_shapes(self._model)
         returned = {value.name for graph in every for value in graph.output}
+        found = []
 
         def only_weight(name):
             readers = [node for node in nodes if name in node.input]
@@ -109,14 +109,18 @@ class _Weights:
                 self.summed.add(self.transposed.get(node.input[1], node.input[1]))
             if node.op_type != "Gather" or not self.is_matrix(node.input[0]):
                 continue
-            if len(shapes.get(node.output[0], ())) != 2:  # indices that are no list
-                continue
             name, axis = node.output[0], _axis(node)
             readers = [reader for reader in nodes if name in reader.input]
             turned = axis == 0 and len(readers) == 1 and readers[0].op_type == "Transpose"
             if turned:
                 name = readers[0].output[0]
             if only_weight(name) and axis == (0 if turned else 1):
+                found.append((node, name))
+        if not found:
+            return
+        shapes = inferred_shapes(self._model)
+        for node, name in found:
+            if len(shapes.get(node.output[0], ())) == 2:  # by a list of indices, not by a table
                 self.summed.add(node.input[0])
                 self.selections[node.output[0]] = self.selections[name] = name
 
@@ -248,7 +252,7 @@ def _absorb_biases(graph, weights):
     for node in graph.node:
         product = next((products[name] for name in node.input if name in products), None)
         vector = next((name for name in node.input if name in weights.constants), None)
-        scale = weights.constants.get(product.input[2]) if product else None  # None of a selection
+        scale = product and weights.constants.get(product.input[2])  # None for a selection
         fits = (
             node.op_type == "Add"
             and scale is not None

@@ -2,15 +2,13 @@
 
 import sys
 
+from serving.extras import missing_package
+
 try:
     from serving.commands import main
 
     if __name__ == "__main__":
         sys.exit(main())
 except ModuleNotFoundError as error:
-    print(
-        f"error: {error.name} is not installed; expected the extra for serving. "
-        'Install it, in the repository: pip install ".[serve]"',
-        file=sys.stderr,
-    )
+    print(missing_package("error", error, "serving", "serve"), file=sys.stderr)
     sys.exit(2)

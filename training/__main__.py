@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+from serving.extras import missing_package
+
 EXIT_USER_ERROR = 2
 
 
@@ -19,11 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.command(options)
     except ModuleNotFoundError as error:
-        print(
-            f"error: {error.name} is not installed; expected the extra for training. "
-            'Install it, in the repository: pip install ".[train]"',
-            file=sys.stderr,
-        )
+        print(missing_package("error", error, "training", "train"), file=sys.stderr)
         return EXIT_USER_ERROR
     except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
         print(f"error: {error}", file=sys.stderr)
@@ -120,19 +118,15 @@ def _train(options) -> None:
     run = options.run or Path("runs") / recipe.name
     # A generated corpus belongs to the run unless it was told where to lie.
     data = options.data or (run / "corpus" if recipe.data.generate else Path())
-    first = data / recipe.data.train[0].source
-    if not options.data and not recipe.data.generate and not first.exists():
-        raise ValueError(
-            f"{first}: file is missing; expected the recipe's files below the current directory. "
-            "Say where they are with --data DIR."
-        )
+    if not options.data and not recipe.data.generate:
+        _check_files(recipe, data, "the current directory", "Say where they are with --data DIR.")
     from training.train import train
 
     train(recipe, data, run)
 
 
 def _resume(options) -> None:
-    from training.run_directory import RunDirectory, missing_files
+    from training.run_directory import RunDirectory
     from training.state import read_progress
 
     run = RunDirectory(options.run)
@@ -141,16 +135,22 @@ def _resume(options) -> None:
         done = read_progress(run.state).step if run.state.exists() else 1
         recipe = _lengthened(recipe, options.steps, done)
     data = options.data or data
-    if options.data and (missing := missing_files(recipe, data)):
-        raise ValueError(
-            f"{missing[0]}: file is missing; expected the files of the run's recipe below --data. "
-            "Correct the directory."
-        )
+    if options.data:
+        _check_files(recipe, data, "--data", "Correct the directory.")
     if options.data or options.steps is not None:
         run.change(recipe, data)
     from training.train import train
 
     train(recipe, data, options.run, resume=True)
+
+
+def _check_files(recipe, data, where, remedy):
+    from training.run_directory import missing_files
+
+    if missing := missing_files(recipe, data):
+        raise ValueError(
+            f"{missing[0]}: file is missing; expected the recipe's files below {where}. {remedy}"
+        )
 
 
 def _lengthened(recipe, steps, done):
@@ -204,10 +204,9 @@ def _average(options) -> None:
 
 def _back_translate(options) -> None:
     from serving.translator import Translator
-    from training.back_translation import LEAST_CHRF, back_translate, check_new, write_pairs
+    from training.back_translation import LEAST_CHRF, back_translate, write_pairs
     from training.readers import read_lines
 
-    check_new(options.output)
     if options.least_chrf is not None and not options.check:
         raise ValueError(
             "back-translate: --least-chrf has nothing to measure; expected a bundle that "

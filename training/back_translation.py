@@ -52,10 +52,10 @@ def back_translate(
         )
     normalize = Filters().normalize
     reasons = {"": "empty", **{normalize(text): "held out" for text in held_out}}
-    return _blocks(map(normalize, texts), reasons, translate, again, least_chrf)
+    return _blocks(map(normalize, texts), normalize, reasons, translate, again, least_chrf)
 
 
-def _blocks(texts, reasons, translate, again, least_chrf) -> Iterator[Made]:
+def _blocks(texts, normalize, reasons, translate, again, least_chrf) -> Iterator[Made]:
     """`reasons` says why a text is not to be learnt; each one seen joins it."""
     while block := list(itertools.islice(texts, BLOCK)):
         new, dropped = [], Counter()
@@ -65,7 +65,7 @@ def _blocks(texts, reasons, translate, again, least_chrf) -> Iterator[Made]:
             else:
                 new.append(text)
                 reasons[text] = "repeated"
-        found = zip(map(Filters().normalize, translate(new)), new, strict=True)
+        found = zip(map(normalize, translate(new)), new, strict=True)
         pairs = [pair for pair in found if pair[0] and pair[0] != pair[1]]
         dropped["not translated"] += len(new) - len(pairs)
         if again:
@@ -106,10 +106,10 @@ def write_pairs(path: str | Path, blocks: Iterable[Made]) -> tuple[int, Counter]
         The number of pairs, and of texts dropped by reason.
 
     Raises:
-        ValueError: as `check_new`.
-        OSError: it cannot be written there.
+        ValueError: there is such a file, or part of one: none of somebody's is overwritten.
+        OSError: it cannot be written there. Both are known before the first block is asked for.
     """
-    check_new(path)
+    _check_new(path)
     partial, count, dropped = partial_file(path), 0, Counter()
     with partial.open("w", encoding="utf-8", newline="\n") as file:
         for pairs, reasons in blocks:
@@ -121,19 +121,10 @@ def write_pairs(path: str | Path, blocks: Iterable[Made]) -> tuple[int, Counter]
     return count, dropped
 
 
-def check_new(path: str | Path) -> None:
-    """Makes sure that a corpus can be written, which may be hours later.
-
-    Raises:
-        ValueError: there is such a file, or part of one: none of somebody's is overwritten.
-        OSError: nothing can be written there.
-    """
+def _check_new(path):
     for taken in (Path(path), partial_file(path)):
         if taken.exists():
             raise ValueError(
                 f"{taken}: exists already; expected a new file. Name another, or move this one."
             )
-    partial = partial_file(path)
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    partial.touch()
-    partial.unlink()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)

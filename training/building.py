@@ -152,9 +152,8 @@ def take_weights(model, recipe: Recipe) -> None:
     ours, theirs = (
         {"family": type(each).__name__} | each.config.to_dict() for each in (model, start)
     )
-    different = [
-        name for name in ours if name not in _FREE and ours[name] != theirs.get(name, ours[name])
-    ]
+    shared = ours.keys() & theirs.keys() - _FREE
+    different = sorted(name for name in shared if ours[name] != theirs[name])
     if different:
         expected, received = (
             ", ".join(f"{name} {each[name]}" for name in different) for each in (theirs, ours)
@@ -164,11 +163,11 @@ def take_weights(model, recipe: Recipe) -> None:
             f"{received}. Give the preset and model.overrides of {recipe.model.start_from}."
         )
     # Learned positions are as many as the longest text has tokens.
-    for ours, theirs in zip(model.weights, start.weights, strict=True):
-        if ours.shape != theirs.shape:
+    for weight, other in zip(model.weights, start.weights, strict=True):
+        if weight.shape != other.shape:
             raise ConfigError(
-                f"{recipe.name}: model.start_from is of another shape; expected {ours.path} to be "
-                f"{tuple(ours.shape)}. Received {tuple(theirs.shape)}. Give the lengths of "
+                f"{recipe.name}: model.start_from is of another shape; expected {weight.path} to "
+                f"be {tuple(weight.shape)}. Received {tuple(other.shape)}. Give the lengths of "
                 f"{recipe.model.start_from} in model.overrides."
             )
     model.set_weights(start.get_weights())

@@ -178,8 +178,7 @@ def measure(what, precision, pairs, tolerance, artefact=PROBE):
         tolerance: see `precision`. Integers and booleans must be equal.
         artefact: where it comes from.
     """
-    entries = np.concatenate([np.ravel(expected) for expected, _ in pairs])
-    spread = float(np.std(entries)) if entries.size else 0.0
+    spread = float(np.std(np.concatenate([np.ravel(expected) for expected, _ in pairs])))
     total = Difference.total(Difference.between(*pair) for pair in pairs)
     judged, limit = "largest", tolerance * max(spread, 1.0)
     if pairs[0][0].dtype.kind in "biu":

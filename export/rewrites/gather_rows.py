@@ -22,19 +22,15 @@ def gather_rows(model):
         for tensor in graph.initializer
         if len(tensor.dims) == 2
     }
-    columns = [
-        node.output[0]
-        for graph in graphs(model.graph)
-        for node in graph.node
-        if _is_column_gather(node, matrices)
-    ]
+    nodes = (node for graph in graphs(model.graph) for node in graph.node)
+    columns = {node.output[0] for node in nodes if _is_column_gather(node, matrices)}
     if not columns:
         return model
     shapes = inferred_shapes(model)
     # The columns of a list make a matrix again; those of a table of indices do not.
-    matrix_columns = {name for name in columns if len(shapes.get(name, ())) == 2}
+    columns = {name for name in columns if len(shapes.get(name, ())) == 2}
     for graph in graphs(model.graph):
-        nodes = [new for node in graph.node for new in _replace(node, matrix_columns)]
+        nodes = [new for node in graph.node for new in _replace(node, columns)]
         del graph.node[:]
         graph.node.extend(nodes)
     return model
@@ -46,7 +42,7 @@ def _is_column_gather(node, matrices):
 
 
 def _replace(node, columns):
-    if node.op_type != "Gather" or node.output[0] not in columns:
+    if not columns.intersection(node.output):
         return [node]
     matrix, indices = node.input
     turned, rows = (f"{node.output[0]}_{part}" for part in ("matrix", "rows"))

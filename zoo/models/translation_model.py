@@ -141,8 +141,8 @@ class TranslationModel(keras.Model):
         Raises:
             ValueError: naming every argument that is wrong: a shape, a source without tokens or
                 longer than `config.max_source_length`, an id that is not in the vocabulary,
-                `num_hypotheses` above `beam_size`, an
-                option that the family lacks or that is out of range.
+                `num_hypotheses` above `beam_size`, an option that the family lacks or that is out
+                of range.
         """
         source_ids = np.asarray(source_ids, "int32")
         prefix_ids = np.asarray([[PAD_ID]] if prefix_ids is None else prefix_ids, "int32")
@@ -189,8 +189,10 @@ class TranslationModel(keras.Model):
                 f"prefix_ids has the wrong shape; expected ({rows}, P) or (1, P). Received "
                 f"{prefix_ids.shape}. Pad short prefixes with 0."
             )
-        for name, ids in (("source", source_ids), ("prefix", prefix_ids)):
-            size = getattr(self.config, f"{'target' if name == 'prefix' else name}_vocabulary_size")
+        for name, ids, size in (
+            ("source", source_ids, self.config.source_vocabulary_size),
+            ("prefix", prefix_ids, self.config.target_vocabulary_size),
+        ):
             if ids.size and not 0 <= np.min(ids) <= np.max(ids) < size:
                 problems.append(
                     f"{name}_ids is out of range; expected ids from 0 to {size - 1}. Received "

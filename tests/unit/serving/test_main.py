@@ -244,7 +244,8 @@ def test_missing_package_is_one_line_with_the_remedy(tmp_path, package):
         timeout=60,
     )
     assert result.returncode == 2
-    assert result.stderr.startswith(f"error: {package} is not installed; expected the extra for")
+    expected = f"error: {package} is not installed; expected the extra for serving"
+    assert result.stderr.startswith(expected)
     assert result.stderr.count("\n") == 1
 
 

@@ -8,7 +8,7 @@ import pytest
 import serving.translator
 from training import back_translation
 from training.__main__ import main
-from training.back_translation import back_translate, check_new, write_pairs
+from training.back_translation import back_translate, write_pairs
 from training.readers import read_tsv
 
 ENGLISH = ["the cat  sleeps", "the dog runs home", "", "the cat sleeps", "a test", "OK", "we read"]
@@ -70,7 +70,7 @@ def test_written_pairs_are_a_corpus(tmp_path):
 def test_file_in_the_place_of_the_directory_shows_before_any_work(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match="file"):
-        check_new(tmp_path / "file" / "pairs.tsv")
+        write_pairs(tmp_path / "file" / "pairs.tsv", map(pytest.fail, ["a block was made"]))
 
 
 @pytest.fixture
