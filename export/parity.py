@@ -33,6 +33,7 @@ INT8_TOLERANCE = 0.1
 # row or column. That is 63 steps at least, where two neighbours share the 127; 126 halves of one.
 INT8_ROUNDING = 1 / 125
 NOISE = 3e-5  # about ten times what float32 kernels differ by
+ROUNDING = 3e-7  # of a number in the state: two or three units in float32's last place
 _TRIALS = 48
 _IMPOSSIBLE = -1e7  # any score below belongs to a hypothesis that does not exist
 

@@ -4,6 +4,7 @@
 the attention of every decode step while the tokens of a known translation are fed one by one.
 """
 
+import keras
 import numpy as np
 import onnxruntime
 import tensorflow as tf
@@ -111,15 +112,35 @@ class KerasProbe:
         """A dict of numpy arrays, as `probe_function` describes them."""
         state = self._encode(np.asarray(source_ids, "int32"))
         found = {STATE + name: ops.convert_to_numpy(value) for name, value in state.items()}
-        names, logs = list(state), {LOGITS: [], ATTENTION: []}
+        steps = list(self._steps(state, target_ids))
+        return {**found, **{name: np.stack([s[name] for s in steps], 1) for name in steps[0]}}
+
+    def steps(self, source_ids, target_ids, rounding=0.0):
+        """Every step by itself, for translations whose logits together are too large.
+
+        Args:
+            source_ids, target_ids: as `probe_function` takes them.
+            rounding: share of itself by which every number in the state moves after each step, up
+                or down at random: what another order of the same sums would do.
+
+        Yields:
+            A dict of numpy arrays: `logits` `(B, V)`, and of families with attention `attention`
+            `(B, S)`.
+        """
+        yield from self._steps(self._encode(np.asarray(source_ids, "int32")), target_ids, rounding)
+
+    def _steps(self, state, target_ids, rounding=0.0):
+        names, rng = list(state), np.random.default_rng(0)
         for tokens in np.transpose(np.asarray(target_ids, "int32")):
             logits, changed, looked = self._decode_step(names)(tokens, *map(state.get, names))
-            changed = {name: changed[name] for name in names if not name.startswith("memory")}
-            state = {**state, **changed}  # memory stays, whether it comes back or not
-            logs[LOGITS].append(ops.convert_to_numpy(logits))
+            found = {LOGITS: ops.convert_to_numpy(logits)}
             if self._model.has_attention:
-                logs[ATTENTION].append(ops.convert_to_numpy(looked))
-        return {**found, **{name: np.stack(log, 1) for name, log in logs.items() if log}}
+                found[ATTENTION] = ops.convert_to_numpy(looked)
+            yield found
+            changed = {name: changed[name] for name in names if not name.startswith("memory")}
+            if rounding:
+                changed = {name: _moved(value, rounding, rng) for name, value in changed.items()}
+            state = {**state, **changed}  # memory stays, whether it comes back or not
 
     def _decode_step(self, names):
         if self._step is None:
@@ -129,6 +150,14 @@ class KerasProbe:
 
             self._step = backend.graph_function(step)
         return self._step
+
+
+def _moved(value, share, rng):
+    dtype = keras.backend.standardize_dtype(value.dtype)
+    if not keras.backend.is_float_dtype(dtype):
+        return value
+    alike = (1, *ops.shape(value)[1:])  # for all rows: random numbers are the dear part
+    return value * (1 + rng.uniform(-share, share, alike)).astype(dtype)
 
 
 def teacher_rows(ids, lengths):

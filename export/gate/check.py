@@ -6,6 +6,7 @@ from pathlib import Path
 from export import artefacts, parity
 from export.gate.files import compare_saved_signature, compare_signature, compare_weights, weights
 from export.gate.findings import Finding
+from export.gate.settled import settled_texts
 from export.gate.tensors import compare_rounding, compare_tensors, probe_batches
 from export.gate.texts import compare_int8_texts, compare_shortlist_texts, compare_texts
 from export.gate.translations import compare_translations, int8_findings, translation_findings
@@ -65,7 +66,12 @@ def check_bundle(model, tokenizers, directory, texts, shortlist=None):
     _raise_problems([finding.problem for finding in signatures])  # or nothing below would run
     source, target = tokenizers
     checked = Checked()
-    kept, rows = source_rows(source, texts, model.config.max_source_length)
+    longest = model.config.max_source_length
+    kept, rows = source_rows(source, texts, longest)
+    texts, settled = settled_texts(model, texts, kept, rows, opened.manifest.decoding)
+    _raise_problems([settled.problem])  # or the rest would be compared with chance
+    checked.findings.append(settled)
+    kept, rows = source_rows(source, texts, longest)
     found = [opened.saved, opened.graphs[TRANSLATE_GRAPH]]
     checked.comparisons, checked.golden, references = compare_translations(
         model, found, texts, kept, rows, target, opened.manifest.decoding

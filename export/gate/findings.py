@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
-from export.parity import INT8_ROUNDING, INT8_TOLERANCE, NOISE, TOLERANCES
+from export.parity import INT8_ROUNDING, INT8_TOLERANCE, NOISE, ROUNDING, TOLERANCES
 
 OK, FAILED, INFORMATION = "ok", "FAILED", "information"
 COLUMNS = ("artefact", "precision", "compared", "largest", "mean", "tolerance", "verdict")
@@ -12,9 +12,11 @@ Largest and mean are absolute differences from Keras. The tolerance of float32 i
 a number, times the standard deviation of Keras's tensor where that is above 1; that of int8 is for
 the mean: {INT8_TOLERANCE:g} standard deviations; its weights are compared in shares of the largest
 of their row or column. Token ids must be equal but for ties, where noise of {NOISE} on Keras's
-logits gives the other translation too. The ONNX probe is a second conversion
-of the same model, which shows the state of the encoder and every step while it is fed Keras's
-greedy translations; the files must hold its weights bit for bit.
+logits gives the other translation too. A text is left out if Keras, fed the same tokens, leaves
+these tolerances by itself once the numbers in its state move by {ROUNDING} of themselves at each
+step: there rounding decides what is said. The ONNX probe is a second conversion of the same model,
+which shows the state of the encoder and every step while it is fed Keras's greedy translations; the
+files must hold its weights bit for bit.
 """
 
 
@@ -125,6 +127,7 @@ def to_json(findings, comparisons, measured):
             "int8 weights": INT8_ROUNDING,
         },
         "noise": NOISE,
+        "rounding": ROUNDING,
         **{name: report.to_dict() for name, report in measured.items()},
     }
 

@@ -12,6 +12,7 @@ import tf2onnx.tfonnx
 
 import export.bundle
 import export.gate.check
+import export.gate.settled
 from export import artefacts, parity
 from export.__main__ import main as export_main
 from export.bleu_gate import BleuReport
@@ -19,7 +20,7 @@ from export.compare import main as compare_main
 from export.gate.findings import Finding
 from export.gate.texts import compare_texts
 from export.gate.translations import some_options
-from export.golden import source_rows
+from export.golden import source_rows, stress_texts
 from serving.manifest import BundleError, Manifest
 from serving.tokenizer import load_tokenizers
 from serving.translator import Translator
@@ -154,6 +155,41 @@ def test_golden_examples_hold_nothing_that_is_tied(quick, tmp_path, monkeypatch,
     source, _ = load_tokenizers(quick.checkpoint)
     kept, _ = source_rows(source, greedy, 40)
     assert beam == [text for index, text in enumerate(greedy) if index != kept[1]]
+
+
+def test_texts_that_rounding_changes_are_left_out_and_named(
+    quick, tmp_path, monkeypatch, export_again
+):
+    source, _ = load_tokenizers(quick.checkpoint)
+    texts = stress_texts(source, 40)
+    kept, rows = source_rows(source, texts, 40)
+    chosen = len(rows) - 1
+    named, others = texts[kept[chosen]], texts[: kept[chosen]] + texts[kept[chosen] + 1 :]
+
+    def moved(model, source_ids, target_ids, mask):
+        assert (source_ids.shape, target_ids.shape) == (rows.shape, mask.shape)
+        return np.arange(len(source_ids)) == chosen
+
+    monkeypatch.setattr(export.gate.settled, "moved_by_rounding", moved)
+    result = export_again(quick, tmp_path / "bundle")
+    assert all(c.rows == len(kept) - 1 for c in result.comparisons if c.setting == "one batch")
+    found = next(f for f in result.findings if f.compared == "texts that rounding changes")
+    assert found.verdict == "information"
+    assert found.detail == f"1 of {len(texts)} left out: {named[:30]!r}"
+    golden = json.loads((tmp_path / "bundle" / "golden.json").read_text(encoding="utf-8"))
+    assert [entry["source"] for entry in golden] == others * 2
+
+
+def test_model_that_rounding_changes_everywhere_is_refused(
+    quick, tmp_path, monkeypatch, export_again
+):
+    def moved(model, source_ids, *_):
+        return np.arange(len(source_ids)) < 2
+
+    monkeypatch.setattr(export.gate.settled, "moved_by_rounding", moved)
+    with pytest.raises(parity.ParityError, match=r"rounding changes 2 of 16 texts .*at most 10%"):
+        export_again(quick, tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["ids", "scores"])
