@@ -107,6 +107,8 @@ def with_budget(recipe, options, vocabulary):
             learning_rate=LEARNING_RATE,
             schedule="cosine",
             warmup_steps=max(1, steps // 10),
+            weight_decay=0.0,
+            valid_sentences=500,
             evaluate_every=max(steps // 8, 1),
             save_every=max(steps // 16, 1),
             patience=0,

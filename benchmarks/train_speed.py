@@ -40,7 +40,9 @@ def family_recipe(family, batch_tokens):
     return dataclasses.replace(
         recipe,
         model=dataclasses.replace(recipe.model, overrides=shared),
-        train=dataclasses.replace(recipe.train, batch_tokens=batch_tokens),
+        train=dataclasses.replace(
+            recipe.train, batch_tokens=batch_tokens, optimizer="adam", weight_decay=0.0
+        ),
     )
 
 

@@ -89,7 +89,8 @@ def make_checkpoint(name, directory):
     rng = np.random.default_rng(3)
     for weight in model.trainable_variables:  # far from the initial near-uniform predictions
         weight.assign(weight + rng.normal(0, 0.3, weight.shape))
-    zoo.save_checkpoint(model, directory, {"preset": preset}, [tokenizer])
+    metadata = {"preset": preset, "tokenize": "intl"}
+    zoo.save_checkpoint(model, directory, metadata, [tokenizer])
     return model
 
 

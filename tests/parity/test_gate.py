@@ -370,6 +370,17 @@ def test_compare_counts_equal_sentences(exported, tmp_path, capsys):
     assert printed.count("3 of 3 with the same ids") == 4
 
 
+def test_compare_fails_when_only_numbers_differ(exported, tmp_path, capsys, monkeypatch):
+    made = exported("seq2seq_gru")
+    sentences = tmp_path / "sentences.txt"
+    sentences.write_text("a dog runs\n", encoding="utf-8")
+    change_output(monkeypatch, "scores", lambda scores: scores + 0.01)
+    assert compare_main([str(made.checkpoint), str(made.bundle), str(sentences)]) == 1
+    captured = capsys.readouterr()
+    assert captured.out.count("1 of 1 with the same ids") == 4
+    assert captured.err.count("scores differ by 0.01") == 2
+
+
 def test_private_hooks_into_tf2onnx_are_still_there():
     assert callable(keras.src.export.tf2onnx_lib.patch_tf2onnx)
     assert callable(tf2onnx.tfonnx.rewrite_bi_direction_lstm)

@@ -52,6 +52,7 @@ def test_float32_weights_come_back_bit_by_bit(exported, name, tmp_path):
     assert drift < 1e-4
     metadata = _same_weights(made.model, tmp_path / "back")
     assert metadata["preset"] == Manifest.read(made.bundle).model.preset
+    assert metadata["tokenize"] == "intl"  # how its BLEU is to be measured
     files = sorted(path.name for path in (tmp_path / "back").iterdir())
     assert files == ["config.json", "model.weights.h5", "tokenizer.model"]
 

@@ -1,5 +1,7 @@
 """The probe shows the tensors inside a search, and the gate measures them."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import onnx
@@ -69,6 +71,23 @@ def made(request):
 
 def nodes(graph, *kinds):
     return [node for node in graph.node if node.op_type in kinds]
+
+
+def test_keras_probe_keeps_the_memory_that_a_step_does_not_give_back(made):
+    model, _ = made
+
+    def decode_step(tokens, state):
+        logits, state, looked = model.decode_step(tokens, state)
+        state = {name: value for name, value in state.items() if not name.startswith("memory")}
+        return logits, state, looked
+
+    silent = SimpleNamespace(
+        encode=model.encode, decode_step=decode_step, has_attention=model.has_attention
+    )
+    expected, found = (KerasProbe(each)(SOURCE, TARGET) for each in (model, silent))
+    assert expected.keys() == found.keys()
+    for name, array in expected.items():
+        np.testing.assert_array_equal(array, found[name], err_msg=name)
 
 
 def test_keras_probe_matches_teacher_forcing(made):

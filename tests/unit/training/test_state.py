@@ -105,3 +105,14 @@ def test_failed_write_leaves_the_old_file(tmp_path):
         write_atomically(path, half)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_state(saved):
+    path, model = saved[0], saved[1]
+    left = path.with_name(f".{path.name}.4711.tmp")
+    left.write_bytes(b"half a state")
+    other = path.with_name(".another.npz.4711.tmp")
+    other.write_bytes(b"of another file")
+    save_state(path, model, Progress(step=3))
+    assert not left.exists()
+    assert other.exists()
