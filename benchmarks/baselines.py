@@ -16,7 +16,7 @@ import tensorflow as tf
 import tensorflow_text  # noqa: F401  registers the ops that the SavedModel holds
 
 import zoo
-from benchmarks.engines import OwnEngine, sorted_batches
+from benchmarks.engines import OWN, OwnEngine, missing_precision, sorted_batches
 from benchmarks.timing import Samples, time_once
 from benchmarks.worker import read_lines
 from serving import Manifest
@@ -80,33 +80,44 @@ def _batches(lengths, batch_size):
 def measure(checkpoint, bundle, source, sentences, batches, threads, rounds):
     """Times our engine, the SavedModel and Keras with the bundle's own decoding defaults.
 
+    The SavedModel and Keras compute in float32. A bundle that holds an int8 graph gets rows for it,
+    against the same runs of the other two.
+
     Returns:
-        A dict: `beam_size`, and `rows`, a list of dicts with `batch_size` and, by engine,
-        `seconds` (each run) and `same` (texts equal to ours).
+        A dict: `beam_size`, `sentences`, and `rows`, a list of dicts with `precision` (ours),
+        `batch_size` and, by engine, `seconds` (each run) and `same` (texts equal to ours).
     """
     tf.config.threading.set_intra_op_parallelism_threads(threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     texts = [text for text in read_lines(source) if text.strip()][:sentences]
     decoding = Manifest.read(Path(bundle)).decoding
-    found = [
-        OwnEngine(bundle, threads),
-        SavedModelEngine(bundle),
-        KerasEngine(checkpoint, decoding.length_penalty),
-    ]
+    precisions = [name for name in ("float32", "int8") if not missing_precision(bundle, name)]
+    ours = [OwnEngine(bundle, threads, precision) for precision in precisions]
+    others = [SavedModelEngine(bundle), KerasEngine(checkpoint, decoding.length_penalty)]
     rows = []
     for batch_size in batches:
-        samples = [Samples() for _ in found]
-        for engine in found:  # traces and allocates
+        samples = {engine: Samples() for engine in (*ours, *others)}
+        for engine in samples:  # traces and allocates
             engine.translate(texts[: max(batch_size, 4)], decoding.beam_size, batch_size)
         for _ in range(rounds):
-            for engine, sample in zip(found, samples, strict=True):
+            for engine, sample in samples.items():
                 time_once(engine, texts, decoding.beam_size, batch_size, sample)
-        seconds = {e.name: s.seconds for e, s in zip(found, samples, strict=True)}
-        same = {
-            engine.name: sum(a == b for a, b in zip(samples[0].texts, s.texts, strict=True))
-            for engine, s in zip(found, samples, strict=True)
-        }
-        rows.append({"batch_size": batch_size, "seconds": seconds, "same": same})
+        for precision, own in zip(precisions, ours, strict=True):
+            seconds = {engine.name: samples[engine].seconds for engine in others}
+            same = {
+                engine.name: sum(
+                    a == b for a, b in zip(samples[own].texts, samples[engine].texts, strict=True)
+                )
+                for engine in others
+            }
+            rows.append(
+                {
+                    "precision": precision,
+                    "batch_size": batch_size,
+                    "seconds": {OWN: samples[own].seconds, **seconds},
+                    "same": same,
+                }
+            )
     return {"beam_size": decoding.beam_size, "rows": rows, "sentences": len(texts)}
 
 

@@ -160,7 +160,7 @@ def baseline_section(name, measured, threads):
         threads: threads of every engine.
     """
     others = [engine for engine in measured["rows"][0]["seconds"] if engine != OWN]
-    columns = ("batch", *(f"{engine} min s" for engine in (OWN, *others)))
+    columns = (f"{OWN} in", "batch", *(f"{engine} min s" for engine in (OWN, *others)))
     columns += tuple(f"{engine} / {OWN}" for engine in others)
     columns += tuple(f"{engine} same text" for engine in others)
     rows = []
@@ -169,9 +169,12 @@ def baseline_section(name, measured, threads):
         times = tuple(f"{fastest[engine]:.3f}" for engine in (OWN, *others))
         ratios = tuple(f"{fastest[engine] / fastest[OWN]:.2f}" for engine in others)
         same = tuple(f"{row['same'][engine]} of {measured['sentences']}" for engine in others)
-        rows.append((str(row["batch_size"]), *times, *ratios, *same))
+        rows.append((row["precision"], str(row["batch_size"]), *times, *ratios, *same))
     search = "greedy" if measured["beam_size"] == 1 else f"beam {measured['beam_size']}"
-    note = f"{measured['sentences']} sentences, {search}, threads: {threads}; text in, text out."
+    note = (
+        f"{measured['sentences']} sentences, {search}, threads: {threads}; text in, text out. "
+        f"{' and '.join(others)} compute in float32."
+    )
     return Section(f"{name}: ours against TensorFlow and Keras", columns, rows, note)
 
 

@@ -68,6 +68,7 @@ def test_baseline_ratios_are_against_ours():
         "sentences": 7,
         "rows": [
             {
+                "precision": "int8",
                 "batch_size": 16,
                 "seconds": {"ours": [2.0, 3.0], "SavedModel": [5.0, 9.0], "Keras": [4.0, 4.0]},
                 "same": {"ours": 7, "SavedModel": 7, "Keras": 6},
@@ -75,7 +76,7 @@ def test_baseline_ratios_are_against_ours():
         ],
     }
     [row] = report.baseline_section("luong", measured, 1).rows
-    assert row == ("16", "2.000", "5.000", "4.000", "2.50", "2.00", "7 of 7", "6 of 7")
+    assert row == ("int8", "16", "2.000", "5.000", "4.000", "2.50", "2.00", "7 of 7", "6 of 7")
 
 
 def test_rounds_alternate_and_skip_what_cannot_be_measured(monkeypatch):
