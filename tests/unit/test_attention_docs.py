@@ -1,24 +1,29 @@
-"""The lesson quotes lines of the code: they must be there, in both languages."""
+"""The lesson quotes lines of the code: they must be where its links point, in both languages."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-QUOTE = re.compile(r"^\[`([^`]+)`\]\(\.\./([^)]+)\): `(.+)`$", re.MULTILINE)
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = ROOT / "docs"
+QUOTE = re.compile(r"^\[`([^`]+)`\]\(\.\./([^)#]+)#L(\d+)\): `(.+)`$", re.MULTILINE)
 LESSONS = ("attention.md", "attention.ko.md")
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_quoted_lines_are_in_the_code(lesson):
-    quotes = QUOTE.findall((DOCS / lesson).read_text(encoding="utf-8"))
-    assert len(quotes) >= 10
-    for shown, path, code in quotes:
+def test_quoted_lines_are_where_the_links_point(lesson):
+    text = (DOCS / lesson).read_text(encoding="utf-8")
+    quotes = QUOTE.findall(text)
+    for shown, path, number, code in quotes:
         assert shown == path
-        source = (DOCS.parent / path).read_text(encoding="utf-8")
+        source = (ROOT / path).read_text(encoding="utf-8")
         lines = [line.split("  # ")[0].strip() for line in source.splitlines()]
-        assert code in lines, f"{lesson}: {path} lacks {code}"
+        found = [place for place, line in enumerate(lines, 1) if line == code]
+        assert found == [int(number)], f"{lesson}: {path} has it in {found}: {code}"
+    *sections, _ = text.split("\n## ")[1:]
+    assert len(sections) == 9
+    assert all(QUOTE.search(section) for section in sections)
 
 
 def test_lessons_quote_the_same_lines_in_the_same_order():
