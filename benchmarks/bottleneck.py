@@ -26,7 +26,6 @@ from benchmarks.study import (
     exported,
     slug,
     trained,
-    training_time,
     wanted,
     with_budget,
     write,
@@ -230,7 +229,7 @@ def draw_scores(results, title, path):
         )
     axes.set(xlabel="words of the source", ylabel="BLEU", ylim=(0, None), title=title)
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside lower center", ncols=len(results))
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
@@ -245,11 +244,12 @@ def draw_attention(translations, path):
     )  # fmt: skip
     for column, (name, translation) in enumerate(translations.items()):
         above, below = grid[:, column]
-        above.imshow(translation.attention, aspect="auto", cmap="viridis", vmin=0, vmax=1)
+        shares = above.imshow(translation.attention, aspect="auto", vmin=0, vmax=1)
         above.set(title=name, xlabel="source token")
         below.plot(entropy(translation))
         below.set(ylim=(0, 1), xlabel="target token")
         below.grid(alpha=0.3)
+    figure.colorbar(shares, ax=grid[0, -1], label="attention")
     grid[0, 0].set_ylabel("target token")
     grid[1, 0].set_ylabel("entropy of its attention")
     figure.savefig(path, dpi=110)
@@ -264,7 +264,7 @@ def long_sentence(path):
     return min(lines, key=lambda line: abs(len(line.split()) - _LONG_WORDS))
 
 
-def render(results, times, parameters, text, options):
+def render(results, parameters, sentence, written, text, options):
     """The report in Markdown."""
     some = max(results.values(), key=len)
     header = ("words of the source", "sentences", *results)
@@ -279,19 +279,19 @@ def render(results, times, parameters, text, options):
         )
         for place, each in enumerate(some)
     ]
-    spent = ", ".join(
-        f"{name} {int(parameters[name]):,} and {seconds / 60:.0f} min"
-        for name, (_, seconds) in times.items()
-    )
+    lines = "\n".join(f"- {name}: {found.text}" for name, found in written.items())
+    sizes = ", ".join(f"{name} {int(number):,}" for name, number in parameters.items())
+    command = f"python -m benchmarks.bottleneck --data DIR --text {options.text}"
+    command += f" --steps {options.steps}"
     return f"""# The bottleneck of a fixed vector
 
-{machine.describe(f"python -m benchmarks.bottleneck --text {options.text} --steps {options.steps}")}
+{machine.describe(command)}
 
 {text.about}
 Every family has {options.steps:,} updates of at most {options.batch_tokens:,} padded target tokens,
 a joint vocabulary of {VOCABULARY:,}, the widths of its tiny preset, seed {options.seed}, and Muon
-with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). Parameters and time of training:
-{spent}.
+with a learning rate of {LEARNING_RATE} that falls to 0 (cosine). The widths of the presets are
+alike, the numbers of their weights are not: {sizes}.
 BLEU: sacreBLEU 13a, greedy search, with the 95 % interval of {BOOTSTRAP_SAMPLES:,} bootstrap
 samples.
 
@@ -303,6 +303,11 @@ Where each family looks in one text of {_LONG_WORDS} words, and how widely (0: a
 1: at all alike); a Transformer's weights are the mean over the heads of its last layer.
 
 ![attention of a long sentence](../docs/images/bottleneck{text.suffix}_attention.png)
+
+The text, and what each family wrote:
+
+- {sentence}
+{lines}
 """
 
 
@@ -335,14 +340,13 @@ def report(text, directory, options):
     results = {name: json.loads((run / SCORES).read_text()) for name, run in runs.items()}
     draw_scores(results, text.title, options.images / f"bottleneck{text.suffix}.png")
     sentence = long_sentence(directory / text.corpus("test")[0])
-    attention = {name: look(run / "bundle", sentence) for name, run in runs.items()}
-    attention = {name: found for name, found in attention.items() if found is not None}
-    if attention:
-        draw_attention(attention, options.images / f"bottleneck{text.suffix}_attention.png")
-    times = {name: training_time(run) for name, run in runs.items()}
+    written = {name: look(run / "bundle", sentence) for name, run in runs.items()}
+    looked = {name: found for name, found in written.items() if found.attention is not None}
+    if looked:
+        draw_attention(looked, options.images / f"bottleneck{text.suffix}_attention.png")
     parameters = {name: parameters_of(run / "bundle") for name, run in runs.items()}
     output = options.output.with_stem(options.output.stem + text.suffix)
-    write(output, render(results, times, parameters, text, options))
+    write(output, render(results, parameters, sentence, written, text, options))
     print(f"{len(results)} of {len(FAMILIES)} families in {output}, pictures in {options.images}")
 
 
@@ -354,13 +358,12 @@ def parameters_of(bundle):
 
 
 def look(bundle, sentence):
-    """The translation of a sentence with attention; None for a family that has none."""
+    """The translation of a sentence, with attention where the family has any."""
     from serving.translator import Translator
 
     translator = Translator.load(bundle)
-    if not translator.manifest.attention:
-        return None
-    return translator.translate(sentence, beam_size=1, return_attention=True)
+    attention = translator.manifest.attention
+    return translator.translate(sentence, beam_size=1, return_attention=bool(attention))
 
 
 if __name__ == "__main__":

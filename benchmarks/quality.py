@@ -10,6 +10,7 @@ import argparse
 import datetime
 import json
 import shutil
+import string
 from pathlib import Path
 
 from benchmarks import machine
@@ -31,7 +32,8 @@ HEADER = (
     "parameters",
     "weights",
     "beam, penalty",
-    "BLEU",
+    "BLEU's tokenizer",
+    "machine",
 )
 
 
@@ -97,6 +99,8 @@ def keep(run, data):
 
 def render(rows):
     """The report in Markdown."""
+    machines = sorted({row["machine"] for row in rows})
+    letters = dict(zip(machines, string.ascii_uppercase, strict=False))
     cells = [
         (
             f"`{row['recipe']}`, {row['seed']}",
@@ -108,22 +112,27 @@ def render(rows):
             f"{row['parameters']:,}",
             row["weights"],
             f"{row['beam_size']}, {row['length_penalty']}",
-            "of the tokens as they are" if row["tokenize"] == "none" else row["tokenize"],
+            row["tokenize"],
+            letters[row["machine"]],
         )
         for row in rows
     ]
     signatures = sorted({row[p][s] for row in rows for p in ("valid", "test") if p in row
                          for s in ("bleu_signature", "chrf_signature")})  # fmt: skip
-    machines = sorted({row["machine"] for row in rows})
-    sets = "\n".join(f"- `{row['recipe']}`: {row.get('test', row['valid'])['set']}" for row in rows)
+    sets = "\n".join(
+        f"- `{row['recipe']}`: " + "; ".join(row[p]["set"] for p in ("valid", "test") if p in row)
+        for row in rows
+    )
+    known_machines = "; ".join(f"{letter}: {name}" for name, letter in letters.items())
     known = ", ".join(f"`{signature}`" for signature in signatures)
     return f"""# Quality
 
 A length penalty of {LENGTH_PENALTY} ranks texts of a caption's length as the published search of
 Multi30k does (fairseq's, which divides by the length). Nothing was chosen by a test set: weights
 are the average of the last evaluated checkpoints, or the best of them by greedy BLEU on the
-validation set where that is better. Minutes are those of the updates alone. Trained and scored on:
-{"; ".join(machines)}.
+validation set where that is better. Minutes are those of the updates alone, most of them on one
+core beside another training, and of the last run alone: a recipe with `model.start_from`, or one
+that learns from other models' translations, needs theirs first. {known_machines}.
 
 To train a row, and to score it again:
 
@@ -131,12 +140,14 @@ To train a row, and to score it again:
     python -m benchmarks.quality runs/RECIPE.SEED --data DIR
 
 A recipe with `model.start_from` goes on from the run of another row: name that run after `--set`,
-too, as `model.start_from=runs/OTHER.SEED/best`. Rows are scored with a penalty of {LENGTH_PENALTY}
-now; one that shows another was scored before.
+too, as `model.start_from=runs/OTHER.SEED/best`. The int8 bundles of `pretrained_…` come with the
+package, and `python -m benchmarks.pretrained --data DIR` scores them again; weights of the other
+rows may not be given away. A penalty of 0.6 is from before {LENGTH_PENALTY} was the rule.
+BLEU's tokenizer `none` takes tokens as the corpus has them.
 
 {markdown_table(HEADER, cells)}
 
-Test sets (validation sets where there is none):
+Validation and test sets; of each the source side:
 
 {sets}
 

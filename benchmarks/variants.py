@@ -1,6 +1,6 @@
 """`python -m benchmarks.variants --data DIR`: every attention variant, at one size and one budget.
 
-Each row is a recipe of `training`, which differs from its neighbours in one thing. A row is
+Each row is a recipe of `training`: a tiny preset with the changes that its name says. A row is
 trained, exported (so its parity with Keras is proven) and measured, one after the other; what is
 finished is not done again, and what was interrupted goes on. Finished rows are kept as JSON in a
 directory beside the table, which is written anew after each.
@@ -158,14 +158,16 @@ def render(rows, options):
     known = ". ".join(f"{letter} is {name}" for name, letter in letters.items())
     return f"""# Variants of attention
 
-{machine.describe(f"python -m benchmarks.variants --steps {options.steps}")}
+{machine.describe(f"python -m benchmarks.variants --data DIR --steps {options.steps}")}
 
 Multi30k, English to German, raw text; {len(rows)} of {len(VARIANTS)} rows are done.
 Every row has the same budget: {options.steps:,} updates of
 at most {options.batch_tokens:,} padded target tokens, seed {options.seed}, a joint vocabulary of
 {options.vocabulary:,}, and Muon with a learning rate of {LEARNING_RATE} that falls to 0 (cosine);
-nothing was tuned for a row. BLEU and chrF on `val` (1,014 sentences, which also chose the
-checkpoint), beam {_BEAM_SIZE}, {some["bleu_signature"]} and {some["chrf_signature"]}.
+nothing was tuned for a row. What a name leaves open is as in the presets: Luong with input feeding,
+Transformers of 4+4 layers, pre-norm, with sinusoidal positions. BLEU and chrF on `val` (1,014
+sentences, which also chose the checkpoint), beam {_BEAM_SIZE}, {some["bleu_signature"]} and
+{some["chrf_signature"]}.
 Decoding: the exported bundle in float32, greedy, batch {_BATCH_SIZE}, one thread, text to text;
 parity with Keras was proven for every row. Speeds compare on one machine only. {known}.
 

@@ -83,15 +83,15 @@ def test_bottleneck_reports_what_is_there(tmp_path, monkeypatch):
         {"low": 5, "high": 10, "words": 7.0, "sentences": 9, "bleu": 12.3, "interval": 1.5},
         {"low": 60, "high": None, "words": 66.0, "sentences": 8, "bleu": 3.2, "interval": 0.5},
     ]
-    attended = SimpleNamespace(attention=np.full((3, 4), 0.25))
+    attended = SimpleNamespace(attention=np.full((3, 4), 0.25), text="ein Text")
+    unattended = SimpleNamespace(attention=None, text="kein Text")
     stubs = {
         "write_corpora": lambda *_: None,
         "long_sentence": lambda _: "a text",
         "trained": lambda _recipe, _data, run: run.mkdir(parents=True),
         "exported": lambda _checkpoint, bundle: bundle,
         "measure": lambda *_: bins,
-        "look": lambda bundle, _: None if "seq2seq" in str(bundle) else attended,
-        "training_time": lambda _: (7, 90.0),
+        "look": lambda bundle, _: unattended if "seq2seq" in str(bundle) else attended,
         "parameters_of": lambda _: "3456789",
     }
     for name, stub in stubs.items():
@@ -100,12 +100,13 @@ def test_bottleneck_reports_what_is_there(tmp_path, monkeypatch):
     options = ["--data", ".", "--runs", tmp_path / "runs", "--images", tmp_path, "--output", output]
     bottleneck.main([*map(str, options), "--only", "Seq2Seq"])
     assert "| 5–9 | 9 | 12.3 ± 1.5 |" in output.read_text()
-    assert "Seq2Seq 3,456,789 and 2 min" in output.read_text()
+    assert "not: Seq2Seq 3,456,789." in output.read_text()
     assert (tmp_path / "bottleneck.png").exists()
     assert not (tmp_path / "bottleneck_attention.png").exists()
     bottleneck.main([*map(str, options), "--only", "local"])
     assert "| 60 and more | 8 | 3.2 ± 0.5 | 3.2 ± 0.5 |" in output.read_text()
     assert (tmp_path / "bottleneck_attention.png").exists()
+    assert output.read_text().endswith("- a text\n- Seq2Seq: kein Text\n- Luong, local: ein Text\n")
 
 
 def test_bottleneck_has_a_real_text_too(tmp_path, monkeypatch):
@@ -212,7 +213,7 @@ def test_quality_table_has_a_row_for_each_kept_run(tmp_path, monkeypatch):
     output = tmp_path / "quality.md"
     quality.main(["--output", str(output)])
     text = output.read_text()
-    assert "| `r`, 2 | – | – | 41.00 | 8,000 | 10 | 7 | best | 5, 1.4 | of the tokens" in text
+    assert "| `r`, 2 | – | – | 41.00 | 8,000 | 10 | 7 | best | 5, 1.4 | none | A |" in text
     assert "| `s`, 2 | 39.50 |" in text
 
 
