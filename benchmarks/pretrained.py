@@ -33,12 +33,15 @@ _KOREAN_TEXT = (
     "Learnt from 105,000 pairs that people wrote: the language of software documentation for the "
     "most part, 11,500 voice commands, 4,900 everyday sentences; from 58,000 everyday English "
     "sentences whose Korean an earlier model of this package wrote; and from the project's "
-    "phrasebook. None of the test pairs is among them; of Tatoeba's 500 English test sentences 10 "
-    "are, with other Korean. Text of other kinds (news, talk, poetry), rare words and names come "
+    "phrasebook. None of the test pairs is among them; sides of some are, with other translations: "
+    "of Tatoeba's 500, 31 Korean and 10 English ones, of the documentation's 1,531, 7 Korean ones. "
+    "Text of other kinds (news, talk, poetry), rare words and names come "
     "out wrong, and it will not say so."
 )
 _GERMAN_TEXT = (
-    "Learnt from 165,000 short everyday sentences, 6 or 7 words long. Long sentences, other kinds "
+    "Learnt from 165,000 short everyday sentences, 6 or 7 words long. None of the pairs below is "
+    "among them; of the 2,000 validation sentences 244 German ones are, with other English. Long "
+    "sentences, other kinds "
     "of text, rare words and names come out wrong, and it will not say so."
 )
 LIMITS = {
@@ -131,6 +134,8 @@ def speed(directory, sources):
 
 def card(directory, found):
     """A model's card in Markdown."""
+    from training.recipe import load_recipe
+
     manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
     about, decoding, name = manifest["about"], manifest["decoding"], directory.name
     source, target = (NAMES[code] for code in name.split("-"))
@@ -156,8 +161,12 @@ def card(directory, found):
     config = manifest["model"]["config"]
     shape = (
         f"{config['encoder_layers']}+{config['decoder_layers']} layers of {config['width']} "
-        f"features, {config['target_vocabulary_size']:,} subwords shared by both languages"
+        f"features, {config['target_vocabulary_size']:,} subwords shared by both languages; "
+        f"{int(about['parameters']):,} weights"
     )
+    recipe = f"pretrained_{name.replace('-', '_')}"
+    starts_from = load_recipe(recipe).model.start_from
+    goes_on = ", which goes on from another run, as its first lines say" if starts_from else ""
     return f"""# {name}: {source} to {target}
 
     echo … | python -m serving translate {name}
@@ -168,7 +177,7 @@ def card(directory, found):
 - Model: Transformer, {shape}; int8; {size / 1e6:.1f} MB with its tokenizer.
 - Trained on: {about["training_data"]}.
 - Licence of the weights: {about["licence"]}.
-- Recipe: `training/recipes/pretrained_{name.replace("-", "_")}.toml`; the checkpoint that
+- Recipe: `training/recipes/{recipe}.toml`{goes_on}; the checkpoint that
   translated the validation sets best.
 - Speed: {found["speed"][0]:.0f} sentences/s greedy, {found["speed"][1]:.0f} with a beam of \
 {BEAM_SIZES[1]}, one at a time on one thread: {found["timed"]}

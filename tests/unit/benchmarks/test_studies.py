@@ -268,7 +268,7 @@ def test_card_says_what_was_measured(tmp_path):
     directory = tmp_path / "ko-en"
     directory.mkdir()
     manifest = {
-        "about": {"training_data": "Texts (CC0)", "licence": "CC0"},
+        "about": {"training_data": "Texts (CC0)", "licence": "CC0", "parameters": "5400896"},
         "files": {"a": {"bytes": 4_000_000}, "b": {"bytes": 500_000}},
         "decoding": {"beam_size": 3, "length_penalty": 1.25},
         "model": {
@@ -303,7 +303,8 @@ def test_card_says_what_was_measured(tmp_path):
         "4.5 MB",
         "beam of 3; length penalty 1.25",
         "Texts (CC0)",
-        "recipes/pretrained_ko_en.toml",
+        "recipes/pretrained_ko_en.toml`, which goes on from another run",
+        "5,400,896 weights",
         "1,500 | 11.00, 12.35 | 44.00, 45.68 | unseen",
         "`sigB`, `sigC`",
         "100 sentences/s greedy, 50 with",
