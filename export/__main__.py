@@ -8,6 +8,7 @@ import time
 import zlib
 from pathlib import Path
 
+from serving import standard_streams
 from serving.extras import missing_package
 from serving.lines import decode_lines
 
@@ -54,6 +55,7 @@ def main(arguments=None):
 
     started = time.perf_counter()
     try:
+        standard_streams.prepare()
         from rich.console import Console
 
         console = Console(stderr=True)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from export.__main__ import read_lines, report_missing
+from serving import standard_streams
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -28,7 +29,15 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
 
     Returns:
         A list of `Comparison`; their rows count the texts from 1, as lines of a file.
+
+    Raises:
+        ValueError: no text can be compared, or `batch_size` is out of range.
     """
+    if batch_size < 1:
+        raise ValueError(
+            "batch_size is out of range; expected an integer of at least 1. "
+            f"Received {batch_size}. Use 50."
+        )
     import zoo
     from export import artefacts, parity
     from export.gate.translations import beam_sizes, search_name
@@ -36,23 +45,25 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     from serving.manifest import Manifest
     from serving.tokenizer import load_tokenizers
 
-    model, _ = zoo.load_checkpoint(checkpoint)
     source, _ = load_tokenizers(bundle)
+    sizes = {line: len(source.encode(text)) for line, text in enumerate(texts, 1)}
+    lines = sorted((line for line, size in sizes.items() if size), key=sizes.get)
+    if not lines:
+        raise ValueError(
+            f"nothing to compare; expected texts to translate. Received {len(texts)} lines, all "
+            "blank. Name another file."
+        )
+    model, _ = zoo.load_checkpoint(checkpoint)
     limit, family = model.config.max_source_length, type(model).__name__.lower()
-    numbered = sorted(enumerate(texts, 1), key=lambda item: len(source.encode(item[1])))
     found = [artefacts.SavedModelArtefact(bundle), artefacts.OnnxArtefact(bundle)]
     comparisons = []
     decoding = Manifest.read(bundle).decoding
     known = {"length_penalty": decoding.length_penalty}
     for beam_size in beam_sizes(decoding):
         results = [parity.Comparison(artefact.name, beam_size, family=family) for artefact in found]
-        lines = []  # the line of each row that was compared
-        for start in track(range(0, len(numbered), batch_size), search_name(beam_size)):
-            batch = numbered[start : start + batch_size]
-            kept, rows = source_rows(source, [text for _, text in batch], limit)
-            if not len(rows):
-                continue
-            lines += [batch[index][0] for index in kept]
+        for start in track(range(0, len(lines), batch_size), search_name(beam_size)):
+            batch = lines[start : start + batch_size]
+            _, rows = source_rows(source, [texts[line - 1] for line in batch], limit)
             expected = artefacts.keras_translate(model, rows, beam_size, **known)
             for artefact, result in zip(found, results, strict=True):
                 received = artefact.translate_ids(rows, beam_size)
@@ -73,6 +84,7 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
 
     try:
+        standard_streams.prepare()
         from rich.progress import track
 
         from export.gate.translations import search_name
@@ -83,9 +95,12 @@ def main(arguments=None):
         )
     except ModuleNotFoundError as error:
         return report_missing("export.compare", error)
-    except (ValueError, OSError) as error:
+    except (ValueError, RuntimeError, OSError) as error:
         print(f"export.compare: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("export.compare: interrupted", file=sys.stderr)
+        return 130
     for item in comparisons:
         search = search_name(item.beam_size)
         same = f"{item.rows - len(item.different) - len(item.ties)} of {item.rows}"

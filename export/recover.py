@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from export.__main__ import report_missing
+from serving import standard_streams
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
@@ -27,6 +28,7 @@ def main(arguments=None):
     parser.add_argument("checkpoint", type=Path, help="directory to write")
     options = parser.parse_args(arguments)
     try:
+        standard_streams.prepare()
         from export.unbundle import recover_checkpoint
 
         drift = recover_checkpoint(options.bundle, options.checkpoint)
@@ -35,6 +37,9 @@ def main(arguments=None):
     except (ValueError, RuntimeError, OSError) as error:
         print(f"export.recover: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("export.recover: interrupted", file=sys.stderr)
+        return 130
     print(
         f"wrote {options.checkpoint}; {drift:.4f} off its golden translations in the "
         "log-probability of a token\n"

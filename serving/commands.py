@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from serving import standard_streams
 from serving.heatmap import render_text, save_png
 from serving.lines import decode_lines
 from serving.manifest import Manifest
@@ -29,15 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
         output went away.
     """
     options = _parser().parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
     try:
+        standard_streams.prepare()
         options.run(options)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python flushes stdout once more at exit; give it somewhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+        return standard_streams.reader_left()
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError:

@@ -23,7 +23,8 @@ class SearchOptions(TypedDict, total=False):
             longer translations.
         coverage_penalty: Weight of the source tokens that no target token attended to in the
             score, at least 0; beam search then favors hypotheses that translate everything.
-        min_length: Fewest tokens before the end token is allowed.
+        min_length: Fewest tokens before the end token is allowed; ``max_length`` is stronger, its
+            default too.
         max_length: Most tokens, end token included; 0 stands for ``2 * source tokens + 10`` and
             never above the model's ``max_target_length``.
         no_repeat_ngram: No sequence of so many tokens occurs twice in a translation; 0 allows it.
@@ -74,6 +75,7 @@ _GRAPH_OPTIONS = tuple(
 )
 MOST_HYPOTHESES = 256  # of a beam: memory grows with it, and quality does not
 _MOST = 2**31 - 1  # of the graph's integers
+_MOST_PENALTY = 20  # the graph's float32 holds ((5 + 256) / 6) ** 20; useful ones are below 3
 _LIMITS = {
     "beam_size": (1, MOST_HYPOTHESES),
     "num_hypotheses": (1, _MOST),
@@ -204,9 +206,10 @@ def _penalty(name: str, value: Any, problems: list[str]) -> float:
         number = float(value)
     except (TypeError, ValueError):
         number = math.nan
-    if not (math.isfinite(number) and number >= 0):
+    if not 0 <= number <= _MOST_PENALTY:
         problems.append(
-            f"{name} is out of range; expected a finite number of at least 0. Received {value!r}."
+            f"{name} is out of range; expected a number from 0 to {_MOST_PENALTY}. "
+            f"Received {value!r}."
         )
     return number
 

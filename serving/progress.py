@@ -16,7 +16,7 @@ class ProgressLine:
     def __init__(self, total: int | None, shown: bool, stream=None):
         self._total = total
         self._stream = stream or sys.stderr
-        self._shown = shown
+        self._shown = shown and self._stream is not None
         self._done = 0
         self._started = time.monotonic()
         self._drawn = 0.0
@@ -52,4 +52,5 @@ def wants_progress(progress: bool | None, num_batches: int | None) -> bool:
     """Decides for ``progress=None``: on a terminal, when there are more than a few batches."""
     if progress is not None:
         return progress
-    return sys.stderr.isatty() and (num_batches is None or num_batches > 3)
+    is_terminal = getattr(sys.stderr, "isatty", None)  # a service may have closed or replaced it
+    return bool(is_terminal and is_terminal()) and (num_batches is None or num_batches > 3)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.tokenizer import END_ID, PAD_ID, START_ID, Tokenizer
+from serving.tokenizer import END_ID, PAD_ID, START_ID, Tokenizer, unicode_problem
 from serving.translation import END_TOKEN, Hypothesis, Translation
 
 
@@ -21,12 +21,12 @@ class Row:
 
 
 def check_texts(texts: Any, problems: list[str], first: int = 0) -> list[str]:
-    """Returns the texts as a list; ``problems`` grows when they are not all str.
+    """Returns the texts as a list; ``problems`` grows when they are not all valid str.
 
     ``first`` is the index of the first of them, for the message.
     """
     if isinstance(texts, str):
-        return [texts]
+        texts = [texts]
     if isinstance(texts, bytes) or not isinstance(texts, Iterable):
         problems.append(f"texts must be a str or an iterable of str. Received {repr(texts)[:80]}.")
         return []
@@ -36,6 +36,9 @@ def check_texts(texts: Any, problems: list[str], first: int = 0) -> list[str]:
         others = f" ({len(wrong) - 1} more are not str)" if len(wrong) > 1 else ""
         received = repr(texts[wrong[0]])[:80]
         problems.append(f"texts[{first + wrong[0]}] is not a str. Received {received}{others}.")
+        return texts
+    found = ((index, unicode_problem(text)) for index, text in enumerate(texts))
+    problems += [f"texts[{first + index}]: {problem}" for index, problem in found if problem][:1]
     return texts
 
 
@@ -62,9 +65,16 @@ def check_prefixes(prefix: Any, count: int | None, problems: list[str]) -> list[
 def encode_prefixes(
     prefixes: list[str], tokenizer: Tokenizer, longest: int, problems: list[str]
 ) -> list[list[int]]:
-    """Returns the ids of prefixes; ``problems`` grows when one has not fewer than ``longest``."""
+    """Returns the ids of prefixes.
+
+    ``problems`` grows when one is not valid Unicode, or has not fewer than ``longest`` ids.
+    """
     if not any(prefixes):
         return [[]] * len(prefixes)
+    invalid = next(filter(None, map(unicode_problem, prefixes)), None)
+    if invalid:
+        problems.append(f"prefix: {invalid}")
+        return []
     encode = functools.cache(tokenizer.encode)
     encoded = [encode(prefix) for prefix in prefixes]
     too_long = [index for index, ids in enumerate(encoded) if len(ids) >= longest]

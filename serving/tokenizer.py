@@ -20,6 +20,7 @@ UNKNOWN_ID = 3
 JOINT_FILE = "tokenizer.model"
 SOURCE_FILE = "tokenizer.source.model"
 TARGET_FILE = "tokenizer.target.model"
+TOKENIZER_FILES = (JOINT_FILE, SOURCE_FILE, TARGET_FILE)
 
 
 class Tokenizer:
@@ -180,9 +181,7 @@ def tokenizer_files(directory) -> list[Path]:
         ValueError: The directory has neither, or has both kinds.
     """
     directory = Path(directory)
-    present = {
-        name for name in (JOINT_FILE, SOURCE_FILE, TARGET_FILE) if (directory / name).exists()
-    }
+    present = {name for name in TOKENIZER_FILES if (directory / name).exists()}
     if present == {JOINT_FILE}:
         return [directory / JOINT_FILE]
     if present == {SOURCE_FILE, TARGET_FILE}:
@@ -230,10 +229,18 @@ def _check_text(text: str, where: str) -> None:
             f"{where}: text is not a string; expected str. Received {type(text).__name__}. "
             "Pass one string."
         )
+    problem = unicode_problem(text)
+    if problem:
+        raise ValueError(f"{where}: {problem}")
+
+
+def unicode_problem(text: str) -> str | None:
+    """Says which character of a text has no place in Unicode; None for a valid text."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        raise ValueError(
-            f"{where}: text is not valid Unicode; expected no lone surrogates. Received "
+        return (
+            "text is not valid Unicode; expected no lone surrogates. Received "
             f"U+{ord(text[error.start]):04X} at character {error.start}. Remove that character."
-        ) from error
+        )
+    return None

@@ -6,20 +6,27 @@ import os
 import sys
 from pathlib import Path
 
+from serving import standard_streams
 from serving.extras import missing_package
 
 EXIT_USER_ERROR = 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0, or 2 after a mistake in what was asked for."""
+    """Runs one command.
+
+    Returns:
+        The exit status: 0, 2 after a mistake in what was asked for, 130 when interrupted, 141 when
+        the reader of the output went away.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # a test's may not
-            stream.reconfigure(encoding="utf-8", errors="replace")
     options = _parser().parse_args(arguments)
     try:
+        standard_streams.prepare()
         options.command(options)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return standard_streams.reader_left()
     except ModuleNotFoundError as error:
         print(missing_package("error", error, "training", "train"), file=sys.stderr)
         return EXIT_USER_ERROR
@@ -39,7 +46,8 @@ def _remedy(options) -> str:
     if options.command is _back_translate:
         from training.back_translation import partial_file
 
-        return f"; the pairs made so far are in {partial_file(options.output)}"
+        partial = partial_file(options.output)
+        return f"; the pairs made so far are in {partial}" if partial.exists() else ""
     return ""
 
 

@@ -50,12 +50,17 @@ def back_translate(
             "back_translate: least_chrf is out of range; expected 0 to 100. "
             f"Received {least_chrf}. Use {LEAST_CHRF:g}."
         )
+    metric = None
+    if again:
+        from sacrebleu.metrics import CHRF
+
+        metric = CHRF()
     normalize = Filters().normalize
     reasons = {"": "empty", **{normalize(text): "held out" for text in held_out}}
-    return _blocks(map(normalize, texts), normalize, reasons, translate, again, least_chrf)
+    return _blocks(map(normalize, texts), normalize, reasons, translate, again, metric, least_chrf)
 
 
-def _blocks(texts, normalize, reasons, translate, again, least_chrf) -> Iterator[Made]:
+def _blocks(texts, normalize, reasons, translate, again, metric, least) -> Iterator[Made]:
     """`reasons` says why a text is not to be learnt; each one seen joins it."""
     while block := list(itertools.islice(texts, BLOCK)):
         new, dropped = [], Counter()
@@ -69,22 +74,15 @@ def _blocks(texts, normalize, reasons, translate, again, least_chrf) -> Iterator
         pairs = [pair for pair in found if pair[0] and pair[0] != pair[1]]
         dropped["not translated"] += len(new) - len(pairs)
         if again:
-            proven = _proven(pairs, again([translation for translation, _ in pairs]), least_chrf)
+            returned = again([translation for translation, _ in pairs])
+            proven = [
+                pair
+                for pair, text in zip(pairs, returned, strict=True)
+                if metric.sentence_score(text, [pair[1]]).score >= least
+            ]
             dropped["lost on the way back"] += len(pairs) - len(proven)
             pairs = proven
         yield pairs, +dropped  # without the reasons that none was dropped for
-
-
-def _proven(pairs, returned, least_chrf):
-    """The pairs of whose text enough has returned."""
-    from sacrebleu.metrics import CHRF
-
-    metric = CHRF()
-    return [
-        pair
-        for pair, text in zip(pairs, returned, strict=True)
-        if metric.sentence_score(text, [pair[1]]).score >= least_chrf
-    ]
 
 
 def partial_file(path: str | Path) -> Path:
@@ -96,7 +94,7 @@ def write_pairs(path: str | Path, blocks: Iterable[Made]) -> tuple[int, Counter]
     """Writes a TSV corpus, source and target, block by block.
 
     Until all of it is there it is called `PATH.partial`; what an interruption leaves is a corpus,
-    too.
+    too, unless there was no pair yet.
 
     Args:
         path: a new file.
@@ -111,12 +109,17 @@ def write_pairs(path: str | Path, blocks: Iterable[Made]) -> tuple[int, Counter]
     """
     _check_new(path)
     partial, count, dropped = partial_file(path), 0, Counter()
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
-        for pairs, reasons in blocks:
-            file.writelines(f"{source}\t{target}\n" for source, target in pairs)
-            file.flush()
-            count += len(pairs)
-            dropped += reasons
+    try:
+        with partial.open("w", encoding="utf-8", newline="\n") as file:
+            for pairs, reasons in blocks:
+                file.writelines(f"{source}\t{target}\n" for source, target in pairs)
+                file.flush()
+                count += len(pairs)
+                dropped += reasons
+    except BaseException:
+        if not count:
+            partial.unlink(missing_ok=True)  # else the command, mended, would find it in its way
+        raise
     partial.rename(path)
     return count, dropped
 

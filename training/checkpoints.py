@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import zoo
-from serving.tokenizer import tokenizer_files
+from serving.tokenizer import TOKENIZER_FILES, tokenizer_files
 from zoo.checkpoint import load_weights, save_weights
 
 _STEP = re.compile(r"step-(\d+)\.weights\.h5")
@@ -130,16 +130,22 @@ def average_run(
         The directory and the averaged steps.
 
     Raises:
-        ValueError: the run has no checkpoints, `last` is below 1, or something that is no
-            checkpoint lies at `output`.
+        ValueError: the run has no checkpoints, `last` is below 1, or what lies at `output` is no
+            checkpoint, holds other files too, or is the run's `best` or `final`.
     """
     run = Path(run)
     directory = Path(output or run / "average")
-    taken = directory.exists() and any(directory.iterdir())
-    if taken and not (directory / zoo.checkpoint.WEIGHTS).is_file():
+    present = {path.name for path in directory.iterdir()} if directory.exists() else set()
+    foreign = present - {"config.json", zoo.checkpoint.WEIGHTS, *TOKENIZER_FILES}
+    if foreign or (present and zoo.checkpoint.WEIGHTS not in present):
         raise ValueError(
             f"{directory}: is no checkpoint; expected a new directory, or a checkpoint to replace. "
-            "Received one with other content. Name another with --output."
+            f"Received one with {min(foreign or present)}. Name another with --output."
+        )
+    if directory.resolve() in [(run / name).resolve() for name in ("best", "final")]:
+        raise ValueError(
+            f"{directory}: holds weights that training chose; expected a directory for the "
+            "average. Name another with --output."
         )
     if last is not None and last < 1:
         raise ValueError(

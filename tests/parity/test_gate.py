@@ -370,6 +370,26 @@ def test_compare_counts_equal_sentences(exported, tmp_path, capsys):
     assert printed.count("3 of 3 with the same ids") == 4
 
 
+@pytest.mark.parametrize(
+    ("content", "batch_size", "message"),
+    [
+        ("", 50, "nothing to compare; expected texts to translate. Received 0 lines"),
+        ("\n \n", 50, "Received 2 lines, all blank. Name another file."),
+        ("a dog\n", 0, "batch_size is out of range; expected an integer of at least 1"),
+        ("a dog\n", -1, "Received -1. Use 50."),
+    ],
+)
+def test_compare_of_nothing_is_no_proof(exported, tmp_path, capsys, content, batch_size, message):
+    made = exported("seq2seq_gru")
+    (tmp_path / "text").write_text(content)
+    arguments = [str(made.checkpoint), str(made.bundle), str(tmp_path / "text")]
+    assert compare_main([*arguments, "--batch-size", str(batch_size)]) == 2
+    captured = capsys.readouterr()
+    assert message in captured.err
+    assert captured.err.startswith("export.compare: ")
+    assert captured.out == ""
+
+
 def test_compare_fails_when_only_numbers_differ(exported, tmp_path, capsys, monkeypatch):
     made = exported("seq2seq_gru")
     sentences = tmp_path / "sentences.txt"

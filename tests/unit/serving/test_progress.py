@@ -51,6 +51,18 @@ def test_progress_is_shown_for_long_work_on_a_terminal(
     assert wants_progress(progress, batches) is expected
 
 
+@pytest.mark.parametrize("stream", [None, object()])
+@pytest.mark.parametrize("progress", [None, False])
+def test_no_progress_without_a_terminal(monkeypatch, stream, progress):
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert wants_progress(progress, 100) is False
+
+
+def test_translation_goes_on_without_a_standard_error(translator, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", None)
+    assert translator.translate("a dog", progress=True).text == "a dog"
+
+
 def test_translator_draws_progress_when_asked(translator, capsys):
     translator.translate(["a dog", "", "the cat"], batch_size=1, progress=True)
     captured = capsys.readouterr()

@@ -225,6 +225,8 @@ def test_prefix_is_one_for_all_or_one_for_each(translator):
         ({"num_hypotheses": 3}, "num_hypotheses is above beam_size .1.. Received 3"),
         ({"length_penalty": float("nan")}, "length_penalty is out of range"),
         ({"length_penalty": -1}, "length_penalty is out of range"),
+        ({"length_penalty": 1e39}, "length_penalty is out .* from 0 to 20"),
+        ({"prefix": "bad \ud800"}, r"prefix: text is not valid Unicode.* U\+D800 at character 4"),
         ({"length_penalty": "high"}, "length_penalty is out of range"),
         ({"min_length": -1}, "min_length is out of range"),
         ({"max_length": 41}, "max_length is above the model's limit; expected at most 40"),
@@ -340,4 +342,8 @@ def test_translate_iter_names_a_wrong_text(translator):
     results = translator.translate_iter(["a dog", 5], window=1)
     assert next(results).text == "a dog"
     with pytest.raises(ValueError, match=r"texts\[1\] is not a str. Received 5"):
+        next(results)
+    results = translator.translate_iter(["a dog", "the cat", "a \udcff"], window=2)
+    assert [next(results).text, next(results).text] == ["a dog", "the cat"]
+    with pytest.raises(ValueError, match=r"texts\[2\]: text is not valid Unicode.* U\+DCFF"):
         next(results)

@@ -1,5 +1,6 @@
 """Pairs from text in one language: which are made, and which are not trusted."""
 
+import sys
 from collections import Counter
 from types import SimpleNamespace
 
@@ -106,6 +107,26 @@ def test_command_says_what_became_of_the_text(tmp_path, bundles, capsys):
     assert "3 not translated" in printed  # one of them was cut
     assert main(arguments) == 2
     assert "exists already" in capsys.readouterr().err
+
+
+def test_first_mistake_leaves_nothing_in_the_way(tmp_path, bundles, capsys, monkeypatch):
+    (tmp_path / "text.en").write_text("unknown\n")
+    arguments = ["back-translate", str(tmp_path / "text.en"), "en-ko", str(tmp_path / "pairs.tsv")]
+
+    def fail(_):
+        raise ValueError("a mistake")
+
+    model = SimpleNamespace(translate=fail)
+    monkeypatch.setattr(serving.translator.Translator, "load", lambda _: model)
+    assert main(arguments) == 2
+    assert capsys.readouterr().err == "error: a mistake\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["text.en"]
+
+
+def test_round_trip_needs_its_metric_before_any_work(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sacrebleu.metrics", None)
+    with pytest.raises(ModuleNotFoundError):
+        back_translate(ENGLISH, pytest.fail, again=pytest.fail)
 
 
 def test_what_was_made_before_an_interruption_is_kept(tmp_path, capsys, monkeypatch):

@@ -89,7 +89,20 @@ def test_average_replaces_checkpoints_only(tmp_path):
     (tmp_path / "letter").write_text("dear")
     with pytest.raises(ValueError, match="is no checkpoint; expected a new directory"):
         average_run(tmp_path, output=tmp_path)
+    (tmp_path / zoo.checkpoint.WEIGHTS).touch()
+    with pytest.raises(ValueError, match="Received one with letter"):
+        average_run(tmp_path, output=tmp_path)
     assert (tmp_path / "letter").read_text() == "dear"
+
+
+@pytest.mark.parametrize("name", ["best", "final"])
+def test_average_never_replaces_what_training_chose(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run" / name).mkdir(parents=True)
+    (tmp_path / "run" / name / zoo.checkpoint.WEIGHTS).write_text("dear")
+    with pytest.raises(ValueError, match="holds weights that training chose"):
+        average_run(tmp_path / "run", output=f"run/{name}")
+    assert (tmp_path / "run" / name / zoo.checkpoint.WEIGHTS).read_text() == "dear"
 
 
 def test_averaging_a_run_takes_its_last_checkpoints(tiny, tmp_path):

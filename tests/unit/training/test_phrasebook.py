@@ -220,11 +220,22 @@ def test_phrases_are_pairs_of_the_two_languages():
 
 def test_command_line_writes_and_prints_samples(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["phrasebook", str(tmp_path), "--sample", "4"])
-    main()
+    assert main() == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1:3] == ["valid: 500 pairs", "test: 500 pairs"]
     assert len([line for line in lines if "\t" in line]) == 4
     assert (tmp_path / "train.ko").exists()
+
+
+def test_command_line_names_what_is_wrong(tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(sys, "argv", ["phrasebook", str(tmp_path / "file")])
+    assert main() == 2
+    assert re.fullmatch("training.phrasebook: .*file.*\n", capsys.readouterr().err)
+    monkeypatch.setattr(sys, "argv", ["phrasebook", "--sample", "-1"])
+    with pytest.raises(SystemExit):
+        main()
+    assert "--sample: expected at least 0. Received -1." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
