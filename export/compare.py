@@ -31,7 +31,8 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
         A list of `Comparison`; their rows count the texts from 1, as lines of a file.
 
     Raises:
-        ValueError: no text can be compared, or `batch_size` is out of range.
+        ValueError: the bundle has no float32 graph, no text can be compared, or `batch_size` is
+            out of range.
     """
     if batch_size < 1:
         raise ValueError(
@@ -45,6 +46,12 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     from serving.manifest import Manifest
     from serving.tokenizer import load_tokenizers
 
+    manifest = Manifest.read(bundle)
+    if "translate.onnx" not in manifest.graphs:
+        raise ValueError(
+            f"{bundle}: has no float32 graph; expected translate.onnx, which Keras can be compared "
+            "with. Export without --int8-only."
+        )
     source, _ = load_tokenizers(bundle)
     sizes = {line: len(source.encode(text)) for line, text in enumerate(texts, 1)}
     lines = sorted((line for line, size in sizes.items() if size), key=sizes.get)
@@ -57,9 +64,8 @@ def compare_file(checkpoint, bundle, texts, batch_size, track):
     limit, family = model.config.max_source_length, type(model).__name__.lower()
     found = [artefacts.SavedModelArtefact(bundle), artefacts.OnnxArtefact(bundle)]
     comparisons = []
-    decoding = Manifest.read(bundle).decoding
-    known = {"length_penalty": decoding.length_penalty}
-    for beam_size in beam_sizes(decoding):
+    known = {"length_penalty": manifest.decoding.length_penalty}
+    for beam_size in beam_sizes(manifest.decoding):
         results = [parity.Comparison(artefact.name, beam_size, family=family) for artefact in found]
         for start in track(range(0, len(lines), batch_size), search_name(beam_size)):
             batch = lines[start : start + batch_size]

@@ -1,5 +1,6 @@
 """One error message for all the problems that were found."""
 
+import numbers
 from collections.abc import Sequence
 
 
@@ -27,7 +28,8 @@ def raise_problems(where: str, problems: Sequence[str]) -> None:
 
 def check_count(name: str, value: object, problems: list[str]) -> None:
     """Adds a problem unless an argument is an integer of at least 1."""
-    if type(value) is not int or value < 1:
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < 1:
         problems.append(
             f"{name} is out of range; expected an integer of at least 1. Received {value!r}."
         )

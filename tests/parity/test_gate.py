@@ -22,6 +22,7 @@ from export.gate.texts import compare_texts
 from export.gate.translations import some_options
 from export.golden import source_rows, stress_texts
 from serving.manifest import BundleError, Manifest
+from serving.pretrained import find_bundle
 from serving.tokenizer import load_tokenizers
 from serving.translator import Translator
 
@@ -388,6 +389,16 @@ def test_compare_of_nothing_is_no_proof(exported, tmp_path, capsys, content, bat
     assert message in captured.err
     assert captured.err.startswith("export.compare: ")
     assert captured.out == ""
+
+
+def test_compare_says_what_an_int8_bundle_lacks(exported, tmp_path, capsys):
+    (tmp_path / "text").write_text("a dog\n")
+    made = exported("seq2seq_gru")
+    assert compare_main([str(made.checkpoint), str(find_bundle("de-en")), "text"]) == 2
+    assert "text: file is missing" in capsys.readouterr().err
+    arguments = [str(made.checkpoint), str(find_bundle("de-en")), str(tmp_path / "text")]
+    assert compare_main(arguments) == 2
+    assert "has no float32 graph; expected translate.onnx" in capsys.readouterr().err
 
 
 def test_compare_fails_when_only_numbers_differ(exported, tmp_path, capsys, monkeypatch):

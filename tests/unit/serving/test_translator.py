@@ -61,7 +61,7 @@ def test_any_iterable_of_texts_is_taken(translator):
     assert [result.text for result in translator.translate(iter(TEXTS))] == TEXTS
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 3, 5, 32])
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 5, np.int64(5), 32])
 def test_batches_match_singles(translator, batch_size):
     batched = translator.translate(TEXTS, batch_size=batch_size, return_attention=True)
     for text, result in zip(TEXTS, batched, strict=True):
