@@ -16,6 +16,7 @@ from benchmarks.report import markdown_table
 
 BEAM_SIZES = (1, 4)  # greedy, and a beam
 SPEED_SENTENCES = 200
+SPEED_ROUNDS = 5
 # name, source, target, what the set was used for before
 _KOREAN = (
     ("Tatoeba, test", "tatoeba_enko/test", "unseen"),
@@ -118,18 +119,17 @@ def ranked(sources, translations, references):
 
 
 def speed(directory, sources):
-    """Sentences per second of each beam size, one at a time on one thread."""
+    """Sentences per second of each beam size, one at a time on one thread; the fastest round."""
     from serving.translator import Translator
 
     translator = Translator.load(directory, threads=1)
-    found = []
-    for beam_size in BEAM_SIZES:
-        translator.translate(sources[0], beam_size=beam_size)
+    fastest = dict.fromkeys(BEAM_SIZES, float("inf"))
+    for beam_size in BEAM_SIZES * SPEED_ROUNDS:
         start = time.perf_counter()
         for source in sources:
             translator.translate(source, beam_size=beam_size)
-        found.append(len(sources) / (time.perf_counter() - start))
-    return found
+        fastest[beam_size] = min(fastest[beam_size], time.perf_counter() - start)
+    return [len(sources) / seconds for seconds in fastest.values()]
 
 
 def card(directory, found):
@@ -180,8 +180,8 @@ def card(directory, found):
 - Recipe: `training/recipes/{recipe}.toml`{goes_on}; the checkpoint that
   translated the validation sets best.
 - Speed: {found["speed"][0]:.0f} sentences/s greedy, {found["speed"][1]:.0f} with a beam of \
-{BEAM_SIZES[1]}, one at a time on one thread: {found["timed"]}
-  ({machine.summary()}; {datetime.date.today().isoformat()}).
+{BEAM_SIZES[1]}, one at a time on one thread, the fastest of {SPEED_ROUNDS} rounds:
+  {found["timed"]} ({machine.summary()}; {datetime.date.today().isoformat()}).
 
 ## Scores
 
