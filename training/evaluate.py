@@ -28,6 +28,8 @@ class Evaluation(TextScores):
         perplexity: per target token, end token included; None for a bundle, which has no teacher
             forcing.
         sentences: number of sentences.
+        truncated: how many sources were longer than the model takes, so that their ends were cut
+            off.
         seconds: time for translating, tokenizing included, loading not.
         beam_size, length_penalty: of the search.
         translations: in the order of the sources.
@@ -35,6 +37,7 @@ class Evaluation(TextScores):
 
     perplexity: float | None
     sentences: int
+    truncated: int
     seconds: float
     beam_size: int
     length_penalty: float
@@ -57,6 +60,8 @@ class Evaluation(TextScores):
         if self.beam_size == 1:
             search = "greedy"
         speed = f"{self.sentences_per_second:.1f} sentences/s"
+        if self.truncated:
+            lines.append(f"cut {self.truncated} of {self.sentences} sources: too long")
         return [
             *lines,
             f"search {search}",
@@ -167,7 +172,7 @@ def evaluate(
     }
     search, options["batch_size"] = dict(options), batch_size
     if is_bundle:
-        translations, seconds = _with_bundle(path, sources, options, progress)
+        translations, truncated, seconds = _with_bundle(path, sources, options, progress)
         perplexity = None
     elif (path / "config.json").is_file():
         model, _ = zoo.load_checkpoint(path)
@@ -176,6 +181,8 @@ def evaluate(
             start = time.perf_counter()
             translations = translate(model, tokenizers, sources, on_progress=bar, **options)
             seconds = time.perf_counter() - start
+        limit = model.config.max_source_length - 1  # the end token is one, too
+        truncated = sum(len(tokenizers[0].encode(text)) > limit for text in sources)
         perplexity = PerplexityScorer(model, tokenizers, sources, references).score()
     else:
         raise ValueError(
@@ -191,20 +198,22 @@ def evaluate(
         **asdict(scores),
         perplexity=perplexity,
         sentences=len(sources),
+        truncated=truncated,
         seconds=seconds,
         **search,
         translations=tuple(translations),
     )
 
 
-def _with_bundle(path, sources, options, progress) -> tuple[list[str], float]:
+def _with_bundle(path, sources, options, progress) -> tuple[list[str], int, float]:
     from serving.translator import Translator
 
     translator = Translator.load(path)
     start = time.perf_counter()
     # None: a line is drawn on a terminal only
     found = translator.translate(list(sources), progress=None if progress else False, **options)
-    return [translation.text for translation in found], time.perf_counter() - start
+    seconds = time.perf_counter() - start
+    return [each.text for each in found], sum(each.truncated for each in found), seconds
 
 
 class _Bar:

@@ -89,7 +89,7 @@ def test_bundle_goes_through_the_translator(bundle, monkeypatch):
 
     def with_bundle(path, sources, options, progress):
         seen.update(options, path=path)
-        return [text.upper() for text in sources], 0.5
+        return [text.upper() for text in sources], 0, 0.5
 
     monkeypatch.setattr(evaluate_module, "_with_bundle", with_bundle)
     result = evaluate(bundle, ["a b c d"], ["A B C D"], beam_size=2, progress=False)
@@ -100,6 +100,17 @@ def test_bundle_goes_through_the_translator(bundle, monkeypatch):
     assert result.bleu == pytest.approx(100.0)
     assert result.perplexity is None
     assert not any("perplexity" in line for line in result.lines())
+
+
+@pytest.mark.parametrize("kind", ["checkpoint", "bundle"])
+def test_sources_that_were_cut_are_counted(kind, checkpoint):
+    path = checkpoint if kind == "checkpoint" else "de-en"
+    long = "ein hund " * 150  # the limit is 256 tokens
+    result = evaluate(path, [long, "ein hund", long], ["a dog"] * 3, beam_size=1, progress=False)
+    assert result.truncated == 2
+    assert "cut 2 of 3 sources: too long" in result.lines()
+    result = evaluate(path, ["ein hund"], ["a dog"], beam_size=1, progress=False)
+    assert not any("cut" in line for line in result.lines())
 
 
 def test_other_directories_are_refused(tmp_path):
@@ -132,7 +143,7 @@ def test_mistakes_show_before_anything_is_translated(bundle, monkeypatch, option
 
 
 def test_translations_stay_one_a_line(bundle, tmp_path, monkeypatch):
-    found = (["one\ntwo", "three"], 0.5)
+    found = (["one\ntwo", "three"], 0, 0.5)
     monkeypatch.setattr(evaluate_module, "_with_bundle", lambda *_: found)
     evaluate(tmp_path, ["a", "b"], ["a", "b"], output=tmp_path / "out", progress=False)
     assert (tmp_path / "out").read_text() == "one two\nthree\n"
