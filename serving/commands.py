@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_bundle(translate)
     _add_search(translate)
     translate.add_argument("--num-hypotheses", type=int, metavar="N", help="at most --beam-size")
-    translate.add_argument("--batch-size", type=int, default=32, metavar="N")
+    translate.add_argument("--batch-size", type=int, metavar="N", help="default 32")
     translate.add_argument(
         "--window",
         type=int,
@@ -184,7 +184,7 @@ def _write_lines(translator, lines: Iterator[str], options: argparse.Namespace) 
     results = translator.translate_iter(
         lines,
         window,
-        batch_size=options.batch_size,
+        batch_size=32 if options.batch_size is None else options.batch_size,
         # A progress line and output would overwrite each other on one terminal.
         progress=False if sys.stdout.isatty() else None,
         **_search(options),
@@ -207,6 +207,10 @@ def _write_growing(translator, lines: Iterator[str], options: argparse.Namespace
     """Returns the numbers of the lines that were too long."""
     if options.scores:
         raise ValueError("--scores: a score is known at the end only. Leave out --stream.")
+    for name in ("batch_size", "window"):
+        if getattr(options, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(f"{option}: with --stream each line runs alone. Leave one out.")
     truncated = []
     for number, line in enumerate(lines, start=1):
         written = 0

@@ -287,6 +287,8 @@ def test_info_tells_licence_data_and_scores_if_the_bundle_does(run, toolbox, sha
         (["verify", "{bundle}", "--shortlist"], "Export it again with --shortlist"),
         (["translate", "{bundle}", "--stream", "--beam-size", 2], "beam_size must be 1"),
         (["translate", "{bundle}", "--stream", "--scores"], "Leave out --stream"),
+        (["translate", "{bundle}", "--stream", "--window", 1], "--window: with --stream each line"),
+        (["translate", "{bundle}", "--stream", "--batch-size", 8], "--batch-size: with --stream"),
         (["translate", "{bundle}", "--stream", "--num-hypotheses", 2], "num_hypotheses must be 1"),
         (["translate", "nowhere"], "the manifest is missing"),
         (["info", "nowhere"], "the manifest is missing"),
